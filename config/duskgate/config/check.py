@@ -1,0 +1,220 @@
+"""What the models cannot see: names that point nowhere, orders that cannot be, rules that contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from duskgate.config import dates, models
+from duskgate.config.tree import Path, suggest
+from duskgate.policy.build import make_successor_path
+from duskgate.policy.trie import TemplateError, Trie, parse_template
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake and the place of the document that it is about."""
+
+    path: Path
+    reason: str
+    hint: str = ""
+
+
+def findings(
+    document: models.Document, flags: Collection[str] | None, *, standalone: bool = False
+) -> Iterator[Finding]:
+    """Every mistake across sections.
+
+    ``flags`` are the flags that exist, ``None`` if that cannot be known here. A ``standalone`` document is
+    for the middleware inside an application, which needs no backends.
+    """
+    yield from _ports(document)
+    yield from _consumers(document)
+    seen: dict[tuple[str | None, ...], str] = {}
+    for name, api in document.apis.items():
+        at: Path = ("apis", name)
+        shape = tuple(None if part == "{version}" else part for part in api.segments)
+        if shape in seen:
+            yield Finding((*at, "path"), f"is also the path of the api {seen[shape]}")
+        seen.setdefault(shape, name)
+        yield from _path(api, at)
+        yield from _resolve(api, at, flags)
+        for version_name, version in api.versions.items():
+            place: Path = (*at, "versions", version_name)
+            if not standalone or version.backend is not None:
+                yield from _backend(document, version, place)
+            yield from _rollout(api, version_name, version, place, flags)
+            if version.lifecycle is not None:
+                own = version.lifecycle.model_fields_set
+                yield from _lifecycle(
+                    document, api, version_name, version.lifecycle, own, (*place, "lifecycle")
+                )
+                if version.lifecycle.successor_path is not None:
+                    reason = "successor_path belongs to an endpoint's lifecycle"
+                    yield Finding((*place, "lifecycle", "successor_path"), reason)
+        yield from _successors(api, at)
+        yield from _endpoints(document, api, at)
+
+
+def _ports(document: models.Document) -> Iterator[Finding]:
+    admin = document.admin
+    if admin.listen == document.server.listen and admin.listen.port:
+        yield Finding(("admin", "listen"), "is also server.listen", "give the admin server a port of its own")
+    if not admin.listen.loopback and not admin.token:
+        reason = "is reachable from other machines, and admin.token is not set"
+        yield Finding(("admin", "listen"), reason, "listen on 127.0.0.1, or set admin.token")
+
+
+def _consumers(document: models.Document) -> Iterator[Finding]:
+    headers = {step.header.lower() for step in document.identity if step.header}
+    owner: dict[tuple[str, str], str] = {}
+    for name, consumer in document.consumers.items():
+        for header, value in consumer.match.items():
+            at: Path = ("consumers", name, "match", header)
+            if header.lower() not in headers:
+                hint = suggest(header, [step.header for step in document.identity if step.header])
+                yield Finding(
+                    at, f"{header} is not among the headers of identity", hint or "add it to identity"
+                )
+            if (header.lower(), value) in owner:
+                yield Finding(at, f"the consumer {owner[header.lower(), value]} has the same value")
+            owner.setdefault((header.lower(), value), name)
+
+
+def _path(api: models.Api, at: Path) -> Iterator[Finding]:
+    if api.path.count("{") != api.segments.count("{version}") or api.segments.count("{version}") > 1:
+        yield Finding((*at, "path"), "may hold {version} once, as a whole segment, and no other parameter")
+    elif "?" in api.path or "#" in api.path or ";" in api.path or "*" in api.path:
+        yield Finding((*at, "path"), "is a literal path: it holds no ?, #, ; or *")
+
+
+def _resolve(api: models.Api, at: Path, flags: Collection[str] | None) -> Iterator[Finding]:
+    in_path = "{version}" in api.segments
+    reads_path = any(step.path for step in api.steps)
+    if in_path and not reads_path:
+        yield Finding((*at, "resolve"), "the path holds {version}, but path is not among the resolvers")
+    for index, step in enumerate(api.resolve or ()):
+        place: Path = (*at, "resolve", index)
+        if step.path and not in_path:
+            yield Finding(place, "there is no {version} in the api's path", "write path: /api/{version}")
+        if step.flag is not None:
+            yield from _known_flag(step.flag, flags, (*place, "flag"))
+        if step.version is not None:
+            yield from _known("version", step.version, list(api.versions), (*place, "version"))
+    if api.default is not None:
+        yield from _known("version", api.default, list(api.versions), (*at, "default"))
+    if api.default is None and not api.steps:
+        hint = "add default: VERSION, or resolve: [...]"
+        yield Finding(at, "nothing says which version a request is for", hint)
+
+
+def _known(kind: str, name: str, known: list[str], at: Path) -> Iterator[Finding]:
+    if name not in known:
+        yield Finding(at, f"there is no {kind} {name!r}", suggest(name, known))
+
+
+def _known_flag(name: str, flags: Collection[str] | None, at: Path) -> Iterator[Finding]:
+    if flags is not None:
+        yield from _known("flag", name, sorted(flags), at)
+
+
+def _backend(document: models.Document, version: models.Version, at: Path) -> Iterator[Finding]:
+    if version.backend is None:
+        yield Finding(at, "has no backend", "add backend: NAME")
+    else:
+        yield from _known("backend", version.backend, list(document.backends), (*at, "backend"))
+
+
+def _rollout(
+    api: models.Api, name: str, version: models.Version, at: Path, flags: Collection[str] | None
+) -> Iterator[Finding]:
+    rollout = version.rollout
+    if rollout is None:
+        return
+    yield from _known("version", rollout.to, list(api.versions), (*at, "rollout", "to"))
+    if rollout.to == name:
+        yield Finding((*at, "rollout", "to"), "moves the version to itself")
+    if rollout.flag is not None:
+        yield from _known_flag(rollout.flag, flags, (*at, "rollout", "flag"))
+
+
+def _lifecycle(
+    document: models.Document,
+    api: models.Api,
+    version: str,
+    lifecycle: models.Lifecycle,
+    own: set[str],
+    at: Path,
+) -> Iterator[Finding]:
+    for mistake in dates.mistakes(lifecycle, own):
+        yield Finding((*at, *mistake.path), mistake.reason, mistake.hint)
+    if "successor" in own and lifecycle.successor is not None:
+        yield from _known("version", lifecycle.successor, list(api.versions), (*at, "successor"))
+        if lifecycle.successor == version:
+            yield Finding((*at, "successor"), "the version is its own successor")
+    for index, item in enumerate(lifecycle.grace or () if "grace" in own else ()):
+        place: Path = (*at, "grace", index, "consumer")
+        yield from _known("consumer", item.consumer, list(document.consumers), place)
+
+
+def _successors(api: models.Api, at: Path) -> Iterator[Finding]:
+    """Successors must lead somewhere: v1 to v2 to v1 would send callers round in circles."""
+    following = {
+        name: version.lifecycle.successor
+        for name, version in api.versions.items()
+        if version.lifecycle is not None and version.lifecycle.successor not in (None, name)
+    }
+    for name in following:
+        path, current = [name], following.get(name)
+        while current is not None and current not in path:
+            path.append(current)
+            current = following.get(current)
+        if current == name:
+            circle = " to ".join([*path, name])
+            yield Finding(
+                (*at, "versions", name, "lifecycle", "successor"), f"successors go in a circle: {circle}"
+            )
+            return
+
+
+def _endpoints(document: models.Document, api: models.Api, at: Path) -> Iterator[Finding]:
+    trie: Trie[str] = Trie()
+    for index, endpoint in enumerate(api.endpoints):
+        place: Path = (*at, "endpoints", index)
+        try:
+            template = parse_template(endpoint.path)
+        except TemplateError as error:
+            yield Finding((*place, "path"), str(error))
+            continue
+        taken = trie.add(template, frozenset(endpoint.methods), endpoint.path)
+        if taken is not None:
+            yield Finding((*place, "path"), f"covers the same requests as the endpoint {taken}")
+        if not endpoint.versions:
+            yield Finding((*place, "versions"), "names no version", "add versions: {v1: {lifecycle: ...}}")
+        for name, own in endpoint.versions.items():
+            spot: Path = (*place, "versions", name)
+            yield from _known("version", name, list(api.versions), spot)
+            if name in api.versions:
+                yield from _endpoint_version(
+                    document, api, endpoint, name, own.lifecycle, (*spot, "lifecycle")
+                )
+
+
+def _endpoint_version(
+    document: models.Document,
+    api: models.Api,
+    endpoint: models.Endpoint,
+    name: str,
+    own: models.Lifecycle,
+    at: Path,
+) -> Iterator[Finding]:
+    whole = dates.merged(own, api.versions[name].lifecycle)
+    yield from _lifecycle(document, api, name, whole, own.model_fields_set, at)
+    if own.successor_path is not None:
+        if whole.successor is None:
+            yield Finding((*at, "successor_path"), "there is no successor that it could be a path of")
+        try:
+            parse_template(own.successor_path)
+            make_successor_path(own.successor_path, endpoint.path)
+        except TemplateError as error:
+            yield Finding((*at, "successor_path"), str(error))

@@ -1,0 +1,165 @@
+"""From a checked document to the Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from duskgate.config import dates, models
+from duskgate.policy.build import (
+    flag_names,
+    make_routes,
+    make_rule,
+    make_successor_path,
+    vary_on,
+    version_shape,
+    version_texts,
+)
+from duskgate.policy.identify import digest
+from duskgate.policy.lifecycle import NEVER_ENDS
+from duskgate.policy.plan import (
+    WHOLE,
+    Api,
+    Backend,
+    Caller,
+    Consumer,
+    Identity,
+    Plan,
+    Rollout,
+    Rule,
+    Timeouts,
+)
+from duskgate.policy.resolvers import (
+    Explicit,
+    FlagResolver,
+    HeaderResolver,
+    HostResolver,
+    MediaTypeResolver,
+    QueryResolver,
+)
+from duskgate.policy.trie import Trie, parse_template
+
+
+def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: bytes) -> Plan:
+    """Compile a document that ``check.findings`` found nothing wrong with."""
+    identity = _identity(document, identity_key)
+    callers = tuple(caller.name for caller in identity.callers)
+    apis = {name: _api(name, api, callers) for name, api in document.apis.items()}
+    return Plan(
+        digest=digest_of_yaml,
+        apis=MappingProxyType(apis),
+        routes=make_routes(apis.values()),
+        backends=MappingProxyType({name: _backend(name, one) for name, one in document.backends.items()}),
+        identity=identity,
+        flags=frozenset(flag for api in apis.values() for flag in api.flags),
+        problem_base=document.server.problem_types,
+    )
+
+
+def _identity(document: models.Document, key: bytes) -> Identity:
+    callers = tuple(
+        Caller(step.header, step.header.lower().encode(), step.secret)
+        for step in document.identity
+        if step.header is not None
+    )
+    known = {
+        (header.lower().encode(), digest(key, header.lower().encode(), value.encode())): name
+        for name, consumer in document.consumers.items()
+        for header, value in consumer.match.items()
+    }
+    consumers = {name: Consumer(name, one.contact, one.critical) for name, one in document.consumers.items()}
+    return Identity(callers, MappingProxyType(consumers), MappingProxyType(known), key)
+
+
+def _backend(name: str, backend: models.Backend) -> Backend:
+    bounds = backend.timeouts
+    timeouts = Timeouts(bounds.connect / 1000, bounds.response / 1000, bounds.idle / 1000)
+    return Backend(name, backend.bases, timeouts, backend.host_header)
+
+
+def _explicit(step: models.ResolveStep) -> Explicit | None:
+    if step.header is not None:
+        return HeaderResolver(step.header, step.header.lower().encode())
+    if step.query is not None:
+        return QueryResolver(step.query)
+    if step.media_type is not None:
+        before, after = step.media_type.lower().encode().split(b"{version}")
+        return MediaTypeResolver(before, after)
+    if step.host is not None:
+        before, after = step.host.lower().encode().split(b"{version}")
+        return HostResolver(before, after)
+    return None
+
+
+def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
+    resolvers = tuple(one for step in api.steps if (one := _explicit(step)) is not None)
+    flag_resolvers = tuple(
+        FlagResolver(step.flag, step.version) for step in api.steps if step.flag and step.version
+    )
+    rollouts = {
+        version: Rollout(one.rollout.flag, one.rollout.to)
+        for version, one in api.versions.items()
+        if one.rollout is not None and one.rollout.flag is not None
+    }
+    moved = rollouts.get(api.default) if api.default is not None else None
+    vary = vary_on(resolvers)
+    rules = {version: _rule(name, api, version, None, vary, callers) for version in api.versions}
+    return Api(
+        name=name,
+        path=tuple(None if part == "{version}" else part.encode() for part in api.segments),
+        shape=version_shape(api.versions),
+        resolvers=resolvers,
+        flag_resolvers=flag_resolvers,
+        default=api.default,
+        versions=tuple(api.versions),
+        by_text=version_texts(api.versions),
+        rules=MappingProxyType(rules),
+        endpoints=_endpoints(name, api, vary, callers, rules),
+        rollouts=MappingProxyType(rollouts),
+        flags=flag_names(flag_resolvers, moved.flag if moved else None),
+    )
+
+
+def _rule(
+    name: str,
+    api: models.Api,
+    version: str,
+    endpoint: models.Endpoint | None,
+    vary: tuple[str, ...],
+    callers: tuple[str, ...],
+) -> Rule:
+    source = api.versions[version]
+    written = source.lifecycle
+    successor_path = None
+    if endpoint is not None and version in endpoint.versions:
+        written = dates.merged(endpoint.versions[version].lifecycle, source.lifecycle)
+        if written.successor_path is not None:
+            successor_path = make_successor_path(written.successor_path, endpoint.path)
+    return make_rule(
+        name,
+        version,
+        endpoint.path if endpoint is not None else WHOLE,
+        source.backend or "",
+        dates.compiled(written) if written is not None else NEVER_ENDS,
+        rewrite=source.rewrite.rstrip("/").encode() if source.rewrite is not None else None,
+        vary=vary,
+        callers=callers,
+        successor_path=successor_path,
+    )
+
+
+def _endpoints(
+    name: str,
+    api: models.Api,
+    vary: tuple[str, ...],
+    callers: tuple[str, ...],
+    whole: dict[str, Rule],
+) -> Trie[Mapping[str, Rule]]:
+    trie: Trie[Mapping[str, Rule]] = Trie()
+    for endpoint in api.endpoints:
+        rules = {version: _rule(name, api, version, endpoint, vary, callers) for version in whole}
+        methods = frozenset(endpoint.methods)
+        if "GET" in methods:
+            methods |= {"HEAD"}  # RFC 9110 section 9.3.2: HEAD is GET without the content
+        trie.add(parse_template(endpoint.path), methods, MappingProxyType(rules))
+    return trie

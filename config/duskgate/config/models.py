@@ -1,0 +1,319 @@
+"""The YAML's shape: one strict model a section. Meaning across sections is checked in ``check.py``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+from duskgate.config.scalars import (
+    Address,
+    Flag,
+    Instant,
+    Integer,
+    Listen,
+    Moment,
+    Peer,
+    Percent,
+    Size,
+    Span,
+    Url,
+    bad,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+Method = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z-]{0,31}$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    """A mapping of the YAML: unknown keys are errors, values are not changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
+
+
+def exactly_one(section: Section, *names: str) -> None:
+    """Raise unless just one of the keys is given."""
+    given = [name for name in names if getattr(section, name) is not None]
+    if len(given) != 1:
+        have = " and ".join(given) or "none"
+        raise bad(f"takes exactly one of {', '.join(names)}; it has {have}")
+
+
+class Server(Section):
+    """The data port."""
+
+    listen: Address = Field(
+        Listen("127.0.0.1", 8080), description="Address and port for the callers' requests."
+    )
+    workers: Annotated[Integer, Field(ge=1, le=512)] = Field(1, description="Worker processes.")
+    trusted_proxies: list[Peer] = Field(
+        [], description="Peers whose X-Forwarded-* and Forwarded headers are believed."
+    )
+    max_request_body: Size = Field(
+        100 * 2**20, description="Larger request bodies are refused with 413; or unlimited."
+    )
+    access_log: Flag = Field(True, description="One JSON line a request on standard output.")
+    problem_types: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] = Field(
+        "urn:duskgate:problem:", description="What problem types begin with; the problem's name follows."
+    )
+
+
+class Admin(Section):
+    """The admin port: metrics and health. Never the data port."""
+
+    listen: Address = Field(Listen("127.0.0.1", 9900), description="Address and port of the admin server.")
+    token: str | None = Field(
+        None, description="Bearer token for the admin port; required when it is not on loopback."
+    )
+
+
+class Flags(Section):
+    """Where flags are evaluated."""
+
+    provider: Annotated[
+        str, StringConstraints(pattern=r"^(file|flagd|ofrep|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")
+    ] = Field("file", description="file, flagd, ofrep, or module:factory.")
+    path: Text = Field("flags.json", description="The flagd-format file, relative to this one.")
+
+
+class Ledger(Section):
+    """The store of who called what, when."""
+
+    url: Text = Field("sqlite:///duskgate.db", description="Database URL.")
+
+
+class Jwt(Section):
+    """A caller named by a claim of a JSON Web Token."""
+
+    header: HeaderName = "Authorization"
+    claim: Text = "sub"
+    jwks: Text = Field(description="URL or file of the keys that verify the token.")
+
+
+class CallerName(Section):
+    """One way to name the caller; the first that is present does."""
+
+    header: HeaderName | None = Field(None, description="A header whose value names the caller.")
+    secret: Flag = Field(False, description="The value is a secret: only its keyed digest is shown.")
+    jwt: Jwt | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> CallerName:
+        exactly_one(self, "header", "jwt")
+        return self
+
+
+class Consumer(Section):
+    """A consumer known by name."""
+
+    match: dict[HeaderName, Text] = Field(description="Header values that identify the consumer.")
+    contact: Text | None = Field(None, description="Where to reach them: a mailto: or https: URL.")
+    critical: Flag = Field(False, description="Losing them would hurt.")
+
+    @model_validator(mode="after")
+    def _matches(self) -> Consumer:
+        if not self.match:
+            raise bad("match is empty; name a header and the value the consumer sends")
+        return self
+
+
+class Timeouts(Section):
+    """Bounds on talking to a backend."""
+
+    connect: Span = Field(5_000, description="Until a connection is open.")
+    response: Span = Field(60_000, description="From the request's end until the response's head.")
+    idle: Span = Field(300_000, description="Between two pieces of a response.")
+
+
+class Backend(Section):
+    """Where a version's requests are sent."""
+
+    url: Url | None = Field(None, description="The only target's base URL.")
+    targets: list[Url] | None = Field(None, description="Base URLs, when there are several.", min_length=1)
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
+    health: Annotated[str, StringConstraints(pattern="^/")] | None = Field(
+        None, description="Path that answers 2xx while a target is well."
+    )
+    retries: Annotated[Integer, Field(ge=0, le=10)] = Field(0, description="Attempts after the first.")
+    host_header: Literal["preserve", "target"] = Field(
+        "preserve", description="The Host that backends see: the caller's, or the target's own."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Backend:
+        exactly_one(self, "url", "targets")
+        return self
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The base URLs, however they were written."""
+        return (self.url,) if self.url is not None else tuple(self.targets or ())
+
+
+class BrownoutWindow(Section):
+    """A planned window in which the sunset is rehearsed."""
+
+    start: Instant = Field(alias="from")
+    length: Span = Field(alias="for")
+
+
+class GracePeriod(Section):
+    """A named consumer's later sunset."""
+
+    consumer: Text
+    until: Instant
+    owner: Text = Field(description="Who answers for the exception.")
+    reason: Text
+
+
+class Lifecycle(Section):
+    """The dates of a version or endpoint."""
+
+    announced: Instant | None = Field(None, description="Callers are told from here on.")
+    deprecated: Moment | None = Field(None, description="The Deprecation header's date.")
+    sunset: Moment | None = Field(None, description="From here on: 410 Gone.")
+    removed: Moment | None = Field(None, description="From here on: 404.")
+    guide: Url | None = Field(None, description="The migration guide callers are pointed to.")
+    successor: Text | None = Field(None, description="The version to move to.")
+    successor_path: Annotated[str, StringConstraints(pattern="^/")] | None = Field(
+        None, description="An endpoint's path template in the successor, where it differs."
+    )
+    brownouts: list[BrownoutWindow] | None = None
+    grace: list[GracePeriod] | None = None
+
+
+class Rollout(Section):
+    """Moving callers who name no version to another one."""
+
+    to: Text
+    flag: Text | None = None
+    percent: Percent | None = None
+    by: Literal["consumer", "header", "cookie", "ip"] = "consumer"
+
+    @model_validator(mode="after")
+    def _one(self) -> Rollout:
+        exactly_one(self, "flag", "percent")
+        return self
+
+
+class Version(Section):
+    """A named generation of the api."""
+
+    backend: Text | None = Field(None, description="Where its requests are sent.")
+    rewrite: Annotated[str, StringConstraints(pattern=r"^/[^?#\s]*$")] | None = Field(
+        None, description="Replaces the matched api path on the way to the backend."
+    )
+    rollout: Rollout | None = None
+    lifecycle: Lifecycle | None = None
+
+
+class EndpointVersion(Section):
+    """An endpoint's own lifecycle in one version; what it leaves out, the version's lifecycle gives."""
+
+    lifecycle: Lifecycle
+
+
+class Endpoint(Section):
+    """Method and path template whose rules differ from the api's."""
+
+    path: Text = Field(description="A path template below the api's path, such as /users/{id}.")
+    methods: list[Method] = Field([], description="Methods it covers; none named: all.")
+    versions: dict[Text, EndpointVersion]
+
+
+class ResolveStep(Section):
+    """One way to read the wanted version off a request."""
+
+    path: Flag | None = None
+    header: HeaderName | None = None
+    media_type: Text | None = None
+    query: Text | None = None
+    host: Text | None = None
+    flag: Text | None = None
+    version: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value != "path":
+                raise bad(f"{value!r} is not a resolver; write path, or header: NAME, query: NAME, ...")
+            return {"path": True}
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> ResolveStep:
+        exactly_one(self, "path", "header", "media_type", "query", "host", "flag")
+        if (self.flag is None) != (self.version is None):
+            raise bad("flag and version go together: {flag: NAME, version: VERSION}")
+        for name in ("media_type", "host"):
+            template = getattr(self, name)
+            if template is not None and template.count("{version}") != 1:
+                raise bad(f"{name} must hold {{version}} once")
+        return self
+
+
+Step = Annotated[
+    ResolveStep,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "path"},
+                *(
+                    {
+                        "type": "object",
+                        "properties": {key: {"type": "string"}},
+                        "required": [key],
+                        "additionalProperties": False,
+                    }
+                    for key in ("header", "media_type", "query", "host")
+                ),
+                {
+                    "type": "object",
+                    "properties": {"flag": {"type": "string"}, "version": {"type": "string"}},
+                    "required": ["flag", "version"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class Api(Section):
+    """One HTTP API with versions behind one public surface."""
+
+    path: Annotated[str, StringConstraints(pattern="^/")] = Field(
+        description="The public path, with {version} where the version stands in it."
+    )
+    resolve: list[Step] | None = Field(None, description="Ways to read the version, strongest first.")
+    default: Text | None = Field(None, description="The version of requests that name none.")
+    versions: dict[Name, Version] = Field(min_length=1)
+    endpoints: list[Endpoint] = []
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The path's segments."""
+        return tuple(part for part in self.path.split("/") if part)
+
+    @property
+    def steps(self) -> tuple[ResolveStep, ...]:
+        """The resolvers, as written or by default."""
+        if self.resolve is not None:
+            return tuple(self.resolve)
+        return (ResolveStep(path=True),) if "{version}" in self.segments else ()
+
+
+class Document(Section):
+    """A whole gateway.yaml."""
+
+    server: Server = Field(default_factory=lambda: Server.model_validate({}))
+    admin: Admin = Field(default_factory=lambda: Admin.model_validate({}))
+    flags: Flags | None = None
+    ledger: Ledger | None = None
+    identity: list[CallerName] = []
+    consumers: dict[Name, Consumer] = {}
+    backends: dict[Name, Backend] = {}
+    apis: dict[Name, Api] = Field(min_length=1)

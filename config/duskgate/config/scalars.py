@@ -1,0 +1,221 @@
+"""The kinds of scalar the YAML holds: each from its text, with a message that says how to write it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_SPAN = re.compile(r"(?:\d+(?:ms|s|m|h|d|w))+")
+_PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
+_SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
+_LONGEST_MS = 100 * 365 * 86_400_000
+
+
+def bad(reason: str, **context: Any) -> PydanticCustomError:
+    """A validation error with a message of our own."""
+    return PydanticCustomError("duskgate", reason.replace("{", "{{").replace("}", "}}"), context)
+
+
+def _text(value: Any, what: str) -> str:
+    if value is None:
+        raise bad(f"is empty; {what}")
+    if not isinstance(value, str):
+        raise bad(what)
+    return value.strip()
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = _text(value, "write true or false")
+    if text not in ("true", "false"):
+        raise bad(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = _text(value, "write a whole number")
+    if not re.fullmatch(r"-?\d{1,18}", text):
+        raise bad(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _percent(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value)
+    else:
+        text = _text(value, "write a percentage, such as 5").removesuffix("%").strip()
+        if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text):
+            raise bad(f"{text!r} is not a percentage from 0 to 100")
+        number = float(text)
+    if not 0 <= number <= 100:
+        raise bad(f"{number:g} is not a percentage from 0 to 100")
+    return number
+
+
+def span_ms(text: str) -> int | None:
+    """A length of time such as ``1h30m`` in milliseconds; ``None`` if the text is not one."""
+    if not _SPAN.fullmatch(text):
+        return None
+    length = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return length if length <= _LONGEST_MS else None
+
+
+def _span(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = _text(value, "write a length of time, such as 500ms, 10s or 1h")
+    length = span_ms(text)
+    if length is None:
+        raise bad(f"{text!r} is not a length of time; write it with its unit, such as 500ms, 10s, 1h or 2w")
+    return length
+
+
+def _size(value: Any) -> int | None:
+    text = _text(str(value) if isinstance(value, int) else value, "write a size, such as 100MiB")
+    if text == "unlimited":
+        return None
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise bad(f"{text!r} is not a size; write a number with B, KiB, MiB or GiB, or unlimited")
+    return int(match[1]) * _SIZES[match[2] or "B"]
+
+
+@dataclass(frozen=True)
+class After:
+    """An instant that counts from ``announced``; ``length`` in ms."""
+
+    length: int
+
+
+When = int | After
+
+
+def instant_ms(text: str) -> int:
+    """A date (00:00 UTC) or an RFC 3339 time with its zone, in ms since the epoch. Raises ValueError."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        moment = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    elif re.fullmatch(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", text):
+        moment = datetime.fromisoformat(text.upper())
+        if moment.tzinfo is None:
+            raise ValueError("says no time zone; end it with Z or an offset such as +02:00")
+    else:
+        raise ValueError("is not a date such as 2027-01-01 or a time such as 2027-01-01T00:00:00Z")
+    return round(moment.timestamp() * 1000)
+
+
+def _instant(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = _text(value, "write a date such as 2027-01-01 or a time such as 2027-01-01T00:00:00Z")
+    try:
+        return instant_ms(text)
+    except ValueError as error:
+        reason = str(error)
+        if "is not a date" not in reason and "says no time zone" not in reason:
+            reason = f"does not exist: {reason}"
+        raise bad(f"{text!r} {reason}") from None
+
+
+def _when(value: Any) -> When:
+    if isinstance(value, str) and value.strip().startswith("+"):
+        length = span_ms(value.strip()[1:])
+        if length is None:
+            raise bad(f"{value!r} is not a length of time after announced, such as +6w")
+        return After(length)
+    return value if isinstance(value, After) else _instant(value)
+
+
+@dataclass(frozen=True)
+class Listen:
+    """A host and port to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def _listen(value: Any) -> Listen:
+    if isinstance(value, Listen):
+        return value
+    text = _text(value, "write an address and a port, such as 127.0.0.1:8080")
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
+        raise bad(f"{text!r} is not an address and a port, such as 127.0.0.1:8080")
+    return Listen(host, int(port))
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _network(value: Any) -> Network:
+    text = _text(value, "write an address or a network, such as 10.0.0.0/8")
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise bad(f"{text!r} is not an address or a network, such as 10.0.0.0/8") from None
+
+
+def _url(value: Any) -> str:
+    text = _text(value, "write a URL, such as http://127.0.0.1:9001")
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"[\s\x00-\x1f]", text):
+        raise bad(f"{text!r} is not a URL with http:// or https:// and a host")
+    if parts.query or parts.fragment:
+        raise bad(f"{text!r} is a base URL: it may have a path, but no query and no fragment")
+    if parts.username or parts.password:
+        raise bad("credentials do not belong in a URL")
+    return text.rstrip("/")
+
+
+def _schema(kind: str, **more: Any) -> WithJsonSchema:
+    """A scalar's JSON Schema; ``${NAME}`` may stand in its place."""
+    return WithJsonSchema({"anyOf": [{"type": kind, **more}, {"type": "string", "pattern": r"\$\{"}]})
+
+
+def _words(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": rf"{pattern}|\$\{{", "examples": list(examples)})
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), _schema("boolean")]
+Integer = Annotated[int, BeforeValidator(_integer), _schema("integer")]
+Percent = Annotated[float, BeforeValidator(_percent), WithJsonSchema({"type": ["number", "string"]})]
+Span = Annotated[int, BeforeValidator(_span), _words(r"^(\d+(ms|s|m|h|d|w))+$", "10s", "1h30m")]
+Size = Annotated[
+    int | None,
+    BeforeValidator(_size),
+    _words(r"^\d+\s*(B|KiB|MiB|GiB|kB|MB|GB)?$|^unlimited$", "100MiB", "unlimited"),
+]
+Instant = Annotated[int, BeforeValidator(_instant), _words(r"^\d{4}-\d{2}-\d{2}", "2027-01-01")]
+Moment = Annotated[When, BeforeValidator(_when), _words(r"^(\d{4}-\d{2}-\d{2}|\+\d)", "2027-01-01", "+6w")]
+Address = Annotated[Listen, BeforeValidator(_listen), _words(r":\d{1,5}$", "127.0.0.1:8080")]
+Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\d+)?$", "10.0.0.0/8")]
+Url = Annotated[str, BeforeValidator(_url), _words(r"^https?://", "http://127.0.0.1:9001")]

@@ -1,0 +1,39 @@
+"""The admin server's process: ``python -m duskgate.admin CONFIG RUN_DIR``. ``duskgate serve`` starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from duskgate.admin.app import AdminApp
+from duskgate.config import load
+from duskgate.config.current import Current
+
+
+async def serve(config: Path, run_dir: Path) -> None:
+    """Serve until told to stop, or until the parent process is gone."""
+    current = Current(load(config))
+    listen = current.loaded.document.admin.listen
+    app = AdminApp(current, run_dir).build()
+    settings = uvicorn.Config(
+        app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"
+    )
+    server = uvicorn.Server(settings)
+    parent = os.getppid()
+
+    async def follow_parent() -> None:
+        while os.getppid() == parent:  # noqa: ASYNC110  no event says that a parent died
+            await asyncio.sleep(0.5)
+        server.should_exit = True
+
+    following = asyncio.get_running_loop().create_task(follow_parent())
+    await server.serve()
+    following.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,62 @@
+"""The admin server's application: /metrics, /healthz, /readyz. On a port of its own, never the data port."""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from duskgate.admin.health import live_workers
+from duskgate.admin.metrics import page
+from duskgate.config.current import Current
+
+
+class AdminApp:
+    """The pages of the admin port. ``run_dir`` is where the workers leave their counts and marks."""
+
+    def __init__(self, current: Current, run_dir: Path) -> None:
+        self._current = current
+        self._run_dir = run_dir
+        self._token = (current.loaded.document.admin.token or "").encode()
+
+    def build(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/metrics", self.metrics),
+                Route("/healthz", self.health),
+                Route("/readyz", self.ready),
+            ]
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus' text format. Needs the token, where one is set."""
+        if not self._allowed(request):
+            headers = {"WWW-Authenticate": 'Bearer realm="duskgate admin"'}
+            return JSONResponse({"title": "The admin token is missing or wrong"}, 401, headers)
+        live_workers(self._run_dir)
+        body = await run_in_threadpool(page, self._current, self._run_dir)
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+    async def health(self, request: Request) -> Response:
+        """200 while this process lives."""
+        return JSONResponse({"status": "alive"})
+
+    async def ready(self, request: Request) -> Response:
+        """200 once at least one worker serves; 503 before."""
+        serving = len(live_workers(self._run_dir))
+        wanted = self._current.loaded.document.server.workers
+        body = {"status": "ready" if serving else "not ready", "workers": serving, "wanted": wanted}
+        return JSONResponse(body, 200 if serving else 503)
+
+    def _allowed(self, request: Request) -> bool:
+        if not self._token:
+            return True
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)

@@ -1,0 +1,33 @@
+"""Whether the gateway lives and is ready, from the marks its workers leave in the run directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+WORKERS = "workers"
+
+
+def live_workers(run_dir: Path) -> list[int]:
+    """The pids of the workers that are ready. What killed workers left behind is cleared away."""
+    alive = []
+    for mark in sorted((run_dir / WORKERS).glob("*")):
+        pid = int(mark.name)
+        if _runs(pid):
+            alive.append(pid)
+        else:
+            mark.unlink(missing_ok=True)
+            mark_process_dead(pid, str(run_dir))  # type: ignore[no-untyped-call]
+    return alive
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,57 @@
+"""What the subcommands share: the config argument, exit statuses, loading with errors for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from duskgate.config import InvalidConfig, Loaded, load
+from duskgate.config.errors import ConfigError
+from duskgate.flags import FlagsFile, InvalidFlags
+
+NO = 1
+"""Exit status: the answer is no."""
+WRONG_INPUT = 2
+"""Exit status: the input is wrong."""
+
+config_argument = click.argument(
+    "config",
+    envvar="DUSKGATE_CONFIG",
+    default="config/gateway.yaml",
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong with the input and stop."""
+    click.echo(f"duskgate: {message}", err=True)
+    sys.exit(WRONG_INPUT)
+
+
+def load_or_fail(config: Path) -> Loaded:
+    """Load a configuration and its flags, or print every mistake and stop."""
+    try:
+        loaded = load(config)
+    except InvalidConfig as invalid:
+        for error in invalid.errors:
+            click.echo(f"error: {error}", err=True)
+        sys.exit(WRONG_INPUT)
+    open_flags(loaded)
+    return loaded
+
+
+def open_flags(loaded: Loaded) -> FlagsFile | None:
+    """The configuration's flags, or stop."""
+    try:
+        return FlagsFile(loaded.flags_path) if loaded.flags_path is not None else None
+    except InvalidFlags as error:
+        fail(str(error))
+
+
+def show_warnings(warnings: tuple[ConfigError, ...]) -> None:
+    """Name every key that has no effect yet."""
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)

@@ -1,0 +1,81 @@
+"""``duskgate explain``: what would happen to a request, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from duskgate.cli.common import NO, config_argument, fail, load_or_fail, open_flags
+from duskgate.config.scalars import instant_ms
+from duskgate.middleware.clock import system_clock
+from duskgate.policy.decide import flags_needed
+from duskgate.policy.decision import Forward
+from duskgate.policy.explain import explain as explained
+from duskgate.policy.identify import identify
+from duskgate.policy.instants import rfc3339
+from duskgate.policy.request import Request, request
+
+
+@click.command()
+@click.argument("method")
+@click.argument("url")
+@config_argument
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
+@click.option("--at", metavar="TIME", help="The moment to ask about: 2027-01-01 or 2027-01-01T00:00:00Z.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def explain(
+    method: str, url: str, config: Path, headers: tuple[str, ...], at: str | None, as_json: bool
+) -> None:
+    """Say what happens to METHOD URL and why, rule by rule. Exit status 1: it would not be forwarded."""
+    loaded = load_or_fail(config)
+    flags = open_flags(loaded)
+    asked = _request(method, url, headers)
+    who = identify(loaded.plan.identity, asked.fields)
+    asked = asked._replace(consumer=who.consumer)
+    names = flags_needed(loaded.plan, asked)
+    values = flags.flags.evaluate(names, who, {"api": "", "consumer": who.consumer or ""}) if flags else {}
+    now = _moment(at)
+    decision, steps = explained(loaded.plan, asked, values, now)
+    if as_json:
+        answer = {
+            "decision": type(decision).__name__,
+            "at": rfc3339(now),
+            "caller": who.label,
+            "steps": [step._asdict() for step in steps],
+        }
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        click.echo(f"{'caller':<22}{who.label}")
+        for step in steps:
+            click.echo(f"{step.rule:<22}{step.found}")
+    sys.exit(0 if isinstance(decision, Forward) else NO)
+
+
+def _moment(at: str | None) -> int:
+    if at is None:
+        return system_clock()
+    try:
+        return instant_ms(at)
+    except ValueError as error:
+        fail(f"--at: {at!r} {error}")
+
+
+def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:
+    lines = []
+    for header in headers:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip():
+            fail(f"-H: {header!r} is not written as 'Name: value'")
+        lines.append((name.strip(), value.strip()))
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        fail(f"{url!r} is not a URL: {error}")
+    if parts.netloc and not any(name.lower() == "host" for name, _ in lines):
+        lines.append(("Host", parts.netloc))
+    target = url if not parts.netloc else (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return request(method, target, lines)

@@ -1,0 +1,22 @@
+"""Where log lines go: requests as JSON to standard output, everything else as text to standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def set_up_logging() -> None:
+    """Set up the loggers ``duskgate.access`` and ``duskgate``. Safe to call again after a fork."""
+    _only_handler("duskgate.access", logging.StreamHandler(sys.stdout), "%(message)s")
+    _only_handler("duskgate", logging.StreamHandler(sys.stderr), "%(asctime)s %(levelname)s %(message)s")
+    # flagd's evaluator logs an error for every anonymous caller of a fractional rule; we count them instead
+    logging.getLogger("openfeature.contrib").setLevel(logging.CRITICAL)
+
+
+def _only_handler(name: str, handler: logging.Handler, form: str) -> None:
+    logger = logging.getLogger(name)
+    handler.setFormatter(logging.Formatter(form))
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,20 @@
+"""The command ``duskgate``: its subcommands, one file each."""
+
+from __future__ import annotations
+
+import click
+
+from duskgate.cli.check import check
+from duskgate.cli.demo import demo
+from duskgate.cli.explain import explain
+from duskgate.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="duskgate")
+def main() -> None:
+    """A gateway for API version migration and deprecation."""
+
+
+for command in (serve, check, explain, demo):
+    main.add_command(command)

@@ -1,0 +1,120 @@
+"""``duskgate serve``: the supervisor of the workers and of the admin server."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import partial
+from pathlib import Path
+
+import click
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from duskgate.cli.common import config_argument, fail, load_or_fail, show_warnings
+from duskgate.cli.logs import set_up_logging
+from duskgate.config import Loaded
+from duskgate.config.load import IDENTITY_KEY, identity_key
+from duskgate.config.scalars import Listen
+from duskgate.middleware.asgi import ASGIApp
+
+RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
+"""Read by prometheus-client when it is first imported: by workers, and never by the supervisor."""
+
+
+@click.command()
+@config_argument
+def serve(config: Path) -> None:
+    """Serve CONFIG until SIGTERM or SIGINT."""
+    loaded = load_or_fail(config)
+    show_warnings(loaded.warnings)
+    document = loaded.document
+    reserve("server.listen", document.server.listen)
+    reserve("admin.listen", document.admin.listen)
+    os.environ.setdefault(IDENTITY_KEY, identity_key(os.environ).decode())
+    set_up_logging()
+    with tempfile.TemporaryDirectory(prefix="duskgate-") as run:
+        run_dir = Path(run)
+        (run_dir / "workers").mkdir()
+        os.environ[RUN_DIR] = run
+        admin = AdminProcess(loaded.path.absolute(), run_dir)
+        admin.start()
+        try:
+            _run(loaded, run_dir)
+        finally:
+            admin.stop()
+
+
+def reserve(key: str, listen: Listen) -> None:
+    """Fail early, and in words, if the port is taken."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            fail(
+                f"{key}: cannot listen on {listen}: {error.strerror}; stop what uses it, or choose another port"
+            )
+
+
+def _run(loaded: Loaded, run_dir: Path) -> None:
+    server = loaded.document.server
+    admin = loaded.document.admin
+    click.echo(f"duskgate: serving {loaded.path} on http://{server.listen}, admin on http://{admin.listen}")
+    granian = Server(
+        "duskgate",
+        address=server.listen.host,
+        port=server.listen.port,
+        interface=Interfaces.ASGI,
+        workers=server.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.auto,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=30,
+    )
+    granian.serve(target_loader=partial(load_worker, loaded.path.absolute(), run_dir), wrap_loader=False)
+
+
+def load_worker(config: Path, run_dir: Path) -> ASGIApp:
+    """Make the ASGI application inside a new worker process."""
+    from duskgate.proxy.worker import Worker
+
+    set_up_logging()
+    return Worker(config, run_dir)
+
+
+class AdminProcess:
+    """The admin server in a process of its own: nothing it does can slow a request. Restarted if it dies."""
+
+    def __init__(self, config: Path, run_dir: Path) -> None:
+        self._command = [sys.executable, "-m", "duskgate.admin", str(config), str(run_dir)]
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper = threading.Thread(target=self._keep, name="admin-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Start it, in a session of its own so that Ctrl-C reaches it through us."""
+        self._process = subprocess.Popen(self._command, start_new_session=True)
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Stop it and wait."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def _keep(self) -> None:
+        while self._process is not None:
+            self._process.wait()
+            if self._stopping.wait(1.0):
+                return
+            click.echo("duskgate: the admin server died and is started again", err=True)
+            self._process = subprocess.Popen(self._command, start_new_session=True)

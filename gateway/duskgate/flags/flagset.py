@@ -1,0 +1,65 @@
+"""A flag file in flagd's format: read, checked and ready to evaluate, or refused with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from openfeature.contrib.tools.flagd.core import FlagdCore
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import OpenFeatureError
+
+_PROBE = EvaluationContext("duskgate-probe", {"consumer": "duskgate-probe", "api": "", "endpoint": ""})
+
+
+class InvalidFlags(ValueError):
+    """The text is not a flag set that can be used; the message says where and why."""
+
+
+def read_flags(text: str) -> FlagdCore:
+    """Read flagd's JSON (https://flagd.dev/reference/flag-definitions/). Raises InvalidFlags."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidFlags(f"{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise InvalidFlags("nested too deeply") from None
+    flags = document.get("flags") if isinstance(document, dict) else None
+    if not isinstance(flags, dict):
+        raise InvalidFlags("there is no mapping named flags at the top")
+    for name, flag in flags.items():
+        _check(name, flag)
+    core = FlagdCore()
+    try:
+        core.set_flags(text)
+    except OpenFeatureError as error:
+        raise InvalidFlags(error.error_message or type(error).__name__) from None
+    for name in flags:
+        _probe(core, name, flags[name])
+    return core
+
+
+def _check(name: str, flag: Any) -> None:
+    if not isinstance(flag, dict):
+        raise InvalidFlags(f"{name}: takes a mapping")
+    variants = flag.get("variants")
+    if not isinstance(variants, dict) or not variants:
+        raise InvalidFlags(f"{name}: has no variants")
+    default = flag.get("defaultVariant")
+    if default is not None and default != "" and default not in variants:
+        raise InvalidFlags(f"{name}: the defaultVariant {default!r} is not among its variants")
+    if not isinstance(flag.get("targeting", {}), dict):
+        raise InvalidFlags(f"{name}: targeting takes a mapping")
+
+
+def _probe(core: FlagdCore, name: str, flag: Mapping[str, Any]) -> None:
+    """Evaluate once, so that a rule with an unknown operator is refused here and not in traffic."""
+    if not flag.get("targeting") or not all(isinstance(one, bool) for one in flag["variants"].values()):
+        return
+    try:
+        core.resolve_boolean_value(name, False, _PROBE)
+    except OpenFeatureError as error:
+        raise InvalidFlags(f"{name}: {error.error_message}") from None
+    except Exception as error:  # the rule language's own errors have no common type
+        raise InvalidFlags(f"{name}: the targeting rule fails: {type(error).__name__}: {error}") from None

@@ -1,0 +1,44 @@
+"""The data plane's stack, outermost room first. This is the whole way of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from duskgate.middleware import (
+    DecisionMiddleware,
+    ErrorsMiddleware,
+    FlagSource,
+    IdentityMiddleware,
+    NoticesMiddleware,
+    Recorder,
+    RefusalMiddleware,
+    RequestCheckMiddleware,
+    UsageMiddleware,
+)
+from duskgate.middleware.asgi import ASGIApp
+from duskgate.middleware.clock import Clock, system_clock
+from duskgate.policy.plan import Plan
+from duskgate.proxy.forward import ForwardApp
+from duskgate.proxy.headers import Network, RequestHeaders
+from duskgate.proxy.upstream.protocol import Upstream
+
+
+def build_app(
+    plan: Callable[[], Plan],
+    upstreams: Mapping[str, Upstream],
+    recorder: Recorder,
+    *,
+    flags: FlagSource | None = None,
+    clock: Clock = system_clock,
+    trusted_proxies: Iterable[Network] = (),
+    max_request_body: int | None = None,
+) -> ASGIApp:
+    """Put the rooms together. ``plan`` gives the plan in force and is asked once a request."""
+    forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body)
+    app: ASGIApp = RefusalMiddleware(forward, clock)
+    app = NoticesMiddleware(app)
+    app = DecisionMiddleware(app, flags, clock)
+    app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, clock))
+    app = IdentityMiddleware(app, plan)
+    app = ErrorsMiddleware(app)
+    return UsageMiddleware(app, recorder)

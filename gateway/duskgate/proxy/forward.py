@@ -1,0 +1,140 @@
+"""Sending a request to its backend and the answer to its caller, both as streams."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from time import perf_counter
+
+from duskgate.middleware.asgi import Receive, Scope, Send, answer
+from duskgate.middleware.exchange import Exchange, exchange_of
+from duskgate.middleware.problems import Problem, new_reference, render
+from duskgate.policy.decision import Forward
+from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody
+from duskgate.proxy.headers import RequestHeaders, response_headers
+from duskgate.proxy.upstream.protocol import (
+    PoolTimeout,
+    Upstream,
+    UpstreamError,
+    UpstreamRequest,
+    UpstreamResponse,
+    UpstreamTimeout,
+)
+from duskgate.proxy.watch import DisconnectWatch
+
+logger = logging.getLogger("duskgate")
+
+_NO_STORE = (b"cache-control", b"no-store")
+_TOO_LARGE = Problem(
+    413, "body-too-large", "Body too large", "The request body is larger than this gateway takes."
+)
+_BROKEN_BODY = Problem(400, "bad-request", "Bad request", "The request body is broken.")
+_NO_WEBSOCKETS = Problem(
+    501, "websocket-unsupported", "WebSockets are not served", "This gateway does not relay WebSockets yet."
+)
+
+
+class CutShort(Exception):
+    """The response broke off after its head was sent: the caller must see it as incomplete."""
+
+
+def problem_of_error(error: UpstreamError) -> Problem:
+    """The one place where a backend's failure becomes a status."""
+    if isinstance(error, UpstreamTimeout):
+        return Problem(504, "backend-timeout", "Backend timeout", "The backend did not answer in time.")
+    if isinstance(error, PoolTimeout):
+        headers = (_NO_STORE, (b"retry-after", b"1"))
+        return Problem(503, "overloaded", "Overloaded", "The backend has no capacity left.", {}, headers)
+    return Problem(502, "backend-unavailable", "Backend unavailable", "The backend could not be reached.")
+
+
+class ForwardApp:
+    """The innermost app: forwards what the decision says to forward."""
+
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], headers: RequestHeaders, max_body: int | None
+    ) -> None:
+        self.upstreams = upstreams
+        self.headers = headers
+        self.max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = exchange_of(scope)
+        decision = exchange.decision
+        if not isinstance(decision, Forward):
+            raise RuntimeError("ForwardApp was asked to forward what is not to be forwarded")
+        if scope["type"] == "websocket":
+            await self._refuse(scope, send, exchange, _NO_WEBSOCKETS)
+            return
+        body = RequestBody(scope, receive, self.max_body)
+        if body.too_large:
+            await self._refuse(scope, send, exchange, _TOO_LARGE)
+            return
+        watch = DisconnectWatch(receive)
+        try:
+            await self._exchange(scope, receive, send, exchange, decision, body, watch)
+        except asyncio.CancelledError:
+            if not watch.fired:
+                raise
+            exchange.failure = "cancelled"
+        except ClientGone:
+            exchange.failure = "cancelled"
+        finally:
+            watch.stop()
+
+    async def _exchange(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        exchange: Exchange,
+        decision: Forward,
+        body: RequestBody,
+        watch: DisconnectWatch,
+    ) -> None:
+        request = UpstreamRequest(
+            scope["method"],
+            decision.target,
+            self.headers.for_backend(scope),
+            body.chunks() if body.declared != 0 else None,
+        )
+        watch.start(lambda: body.ended or body.declared == 0)
+        started = perf_counter()
+        try:
+            response = await self.upstreams[decision.rule.backend].send(request)
+        except UpstreamError as error:
+            await self._failed(scope, send, exchange, error)
+            return
+        except BodyTooLarge:
+            await self._refuse(scope, send, exchange, _TOO_LARGE)
+            return
+        finally:
+            exchange.upstream_seconds = perf_counter() - started
+        try:
+            await self._answer(send, response)
+        except UpstreamError as error:
+            exchange.failure = "cut-short"
+            logger.warning("response cut short by backend %s: %s", decision.rule.backend, error)
+            raise CutShort(str(error)) from None
+        finally:
+            await response.aclose()
+
+    async def _answer(self, send: Send, response: UpstreamResponse) -> None:
+        headers = response_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for chunk in response.body():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _failed(self, scope: Scope, send: Send, exchange: Exchange, error: UpstreamError) -> None:
+        problem = problem_of_error(error)
+        await self._refuse(scope, send, exchange, problem)
+        logger.warning("%s (reference %s): %s", problem.name, exchange.reference, error)
+
+    async def _refuse(self, scope: Scope, send: Send, exchange: Exchange, problem: Problem) -> None:
+        exchange.failure = problem.name
+        exchange.reference = new_reference()
+        base = exchange.plan.problem_base if exchange.plan is not None else ""
+        status, headers, body = render(problem, exchange.request, base, exchange.reference)
+        await answer(scope, send, status, headers, body)

@@ -1,0 +1,138 @@
+"""What a worker serves with right now, and taking over changed files without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Mapping
+
+from duskgate.config import Loaded
+from duskgate.config.current import Current
+from duskgate.config.watch import changes
+from duskgate.flags import FlagsFile, InvalidFlags
+from duskgate.middleware.decision import FlagSource
+from duskgate.policy.plan import Backend, Plan
+from duskgate.proxy.upstream.httpx import HttpxUpstream
+from duskgate.proxy.upstream.protocol import Upstream
+from duskgate.usage.instruments import Instruments
+
+logger = logging.getLogger("duskgate")
+
+LINGER_SECONDS = 60.0
+"""How long a replaced backend's connections stay open for the requests that still use them."""
+
+
+class Upstreams(Mapping[str, Upstream]):
+    """One transport for each backend of the plan; a backend that did not change keeps its connections."""
+
+    def __init__(self, backends: Mapping[str, Backend]) -> None:
+        self._backends: dict[str, Backend] = {}
+        self._upstreams: dict[str, Upstream] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self.take_over(backends)
+
+    def take_over(self, backends: Mapping[str, Backend]) -> None:
+        """Serve these backends from now on. Replaced ones are closed once their requests had time to end."""
+        for name, backend in backends.items():
+            if self._backends.get(name) != backend:
+                self._retire(self._upstreams.get(name))
+                self._upstreams[name] = HttpxUpstream(backend)
+        for name in self._backends.keys() - backends.keys():
+            self._retire(self._upstreams.pop(name))
+        self._backends = dict(backends)
+
+    def _retire(self, upstream: Upstream | None) -> None:
+        if upstream is None:
+            return
+
+        async def close_later() -> None:
+            await asyncio.sleep(LINGER_SECONDS)
+            await upstream.aclose()
+
+        task = asyncio.get_running_loop().create_task(close_later())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def aclose(self) -> None:
+        """Close every connection now."""
+        for task in self._closing:
+            task.cancel()
+        for upstream in self._upstreams.values():
+            await upstream.aclose()
+
+    def __getitem__(self, name: str) -> Upstream:
+        return self._upstreams[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._upstreams)
+
+    def __len__(self) -> int:
+        return len(self._upstreams)
+
+
+class State:
+    """The configuration in force in one worker, with all that hangs on it."""
+
+    def __init__(self, loaded: Loaded, instruments: Instruments) -> None:
+        """Raises InvalidFlags if there is a flags file that cannot be used."""
+        self.current = Current(loaded)
+        self.instruments = instruments
+        self.flags_file = FlagsFile(loaded.flags_path) if loaded.flags_path is not None else None
+        self.upstreams = Upstreams(loaded.plan.backends)
+        self._note("config", good=True)
+        if self.flags_file is not None:
+            self._note("flags", good=True)
+
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self.current.loaded.plan
+
+    @property
+    def flags(self) -> FlagSource | None:
+        """Where flags are evaluated, if anywhere."""
+        return self.flags_file.flags if self.flags_file is not None else None
+
+    async def watch(self) -> None:
+        """Take over changed files until cancelled."""
+        paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
+        async for _ in changes(paths):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the files; take over what changed and is sound, keep the last good of what is not."""
+        self._refresh_flags()
+        before = self.current.loaded
+        result = self.current.refresh()
+        if result is None:
+            return
+        if result:
+            self._take_over(before, self.current.loaded)
+        self._note("config", good=result)
+
+    def _take_over(self, before: Loaded, now: Loaded) -> None:
+        self.upstreams.take_over(now.plan.backends)
+        logger.info("configuration %s taken over", now.plan.digest)
+        for name in ("server", "admin", "flags"):
+            if getattr(before.document, name) != getattr(now.document, name):
+                logger.warning("changes to %s take effect at the next start", name)
+
+    def _refresh_flags(self) -> None:
+        if self.flags_file is None:
+            return
+        try:
+            changed = self.flags_file.refresh()
+        except InvalidFlags as error:
+            logger.error("flags rejected, the last good ones stay: %s", error)
+            self._note("flags", good=False)
+            return
+        if changed:
+            logger.info("flags taken over from %s", self.flags_file.path)
+            self._note("flags", good=True)
+
+    def _note(self, file: str, *, good: bool) -> None:
+        metrics = self.instruments
+        metrics.reloads.labels(file, "taken-over" if good else "rejected").inc()
+        metrics.config_ok.labels(file).set(1 if good else 0)
+        if good:
+            metrics.config_time.labels(file).set(time.time())

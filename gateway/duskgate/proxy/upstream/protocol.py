@@ -1,0 +1,62 @@
+"""The seam between forwarding and a transport: what is asked for, what comes back, what can go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from duskgate.policy.request import Header
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """One request for a backend. ``target`` is the raw path and query; no ``body`` is ``None``."""
+
+    method: str
+    target: bytes
+    headers: list[Header]
+    body: AsyncIterator[bytes] | None
+
+
+class UpstreamResponse(Protocol):
+    """The head of a backend's response, and its body to come. Header names are lower case."""
+
+    status: int
+    headers: list[Header]
+
+    def body(self) -> AsyncIterator[bytes]:
+        """The content as it arrives, never decoded. Raises UpstreamError if it is cut short."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back, or drop it if the body was not read to its end."""
+        ...
+
+
+class Upstream(Protocol):
+    """Sends requests to one backend."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send a request and wait for the response's head. Raises UpstreamError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class UpstreamError(Exception):
+    """The backend could not be asked, or its answer could not be understood: 502."""
+
+
+class ConnectError(UpstreamError):
+    """No connection to the backend: 502."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """The backend took longer than it may: 504."""
+
+
+class PoolTimeout(UpstreamError):
+    """Every connection the backend may have stayed busy for too long: 503."""

@@ -1,0 +1,86 @@
+"""One worker: loads the configuration, builds the stack, and keeps both current while it lives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from duskgate.config import load
+from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
+from duskgate.middleware.clock import system_clock
+from duskgate.proxy.app import build_app
+from duskgate.proxy.state import State
+from duskgate.usage.access_log import AccessLog
+from duskgate.usage.instruments import Instruments
+from duskgate.usage.recorder import WorkerRecorder
+
+WORKERS = "workers"
+"""The folder below the run directory in which each worker that is ready has a file named by its pid."""
+
+
+class Worker:
+    """The ASGI application a server runs: the stack, and the lifespan around it."""
+
+    def __init__(self, config: Path, run_dir: Path | None = None) -> None:
+        self.config = config
+        self.run_dir = run_dir
+        self.stack: ASGIApp = _starting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await self.stack(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            state, recorder = self._start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        watching = asyncio.get_running_loop().create_task(state.watch())
+        self._mark(ready=True)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._mark(ready=False)
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await state.upstreams.aclose()
+        recorder.fold()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _start(self) -> tuple[State, WorkerRecorder]:
+        loaded = load(self.config)
+        server = loaded.document.server
+        instruments = Instruments()
+        recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None)
+        state = State(loaded, instruments)
+        self.stack = build_app(
+            state.plan,
+            state.upstreams,
+            recorder,
+            flags=state.flags,
+            trusted_proxies=server.trusted_proxies,
+            max_request_body=server.max_request_body,
+        )
+        return state, recorder
+
+    def _mark(self, *, ready: bool) -> None:
+        if self.run_dir is None:
+            return
+        mark = self.run_dir / WORKERS / str(os.getpid())
+        if ready:
+            mark.touch()
+        else:
+            mark.unlink(missing_ok=True)
+            mark_process_dead(os.getpid(), str(self.run_dir))  # type: ignore[no-untyped-call]
+
+
+async def _starting(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RuntimeError("the server sent a request before the lifespan started")

@@ -1,0 +1,1 @@
+"""Who still calls it: metrics and the access log."""

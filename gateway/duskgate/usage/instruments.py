@@ -1,0 +1,92 @@
+"""The metrics a worker keeps: names, labels and buckets. docs/metrics.md explains each to operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds."""
+
+
+class FoldedHistogram(Histogram):
+    """A histogram that takes many observations at once, already sorted into buckets."""
+
+    def fold(self, counts: Sequence[int], total: float) -> None:
+        """Add ``counts``, one for each bucket and one for the rest, that sum to ``total`` seconds."""
+        for bucket, number in zip(self._buckets, counts, strict=True):
+            if number:
+                bucket.inc(number)
+        self._sum.inc(total)
+
+
+class Instruments:
+    """Every metric of a worker, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "duskgate_requests_total",
+            "Requests by what became of them.",
+            ("api", "endpoint", "version", "phase", "outcome", "code"),
+            registry=registry,
+        )
+        self.duration = FoldedHistogram(
+            "duskgate_request_duration_seconds",
+            "Time from a request's head to its answer's end.",
+            ("api", "version"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self.upstream = FoldedHistogram(
+            "duskgate_upstream_duration_seconds",
+            "Time from asking the backend to its answer's head.",
+            ("api", "version"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self.deprecated = Counter(
+            "duskgate_deprecated_requests_total",
+            "Requests forwarded to what is deprecated or in grace, by consumer.",
+            ("api", "endpoint", "version", "consumer"),
+            registry=registry,
+        )
+        self.refused = Counter(
+            "duskgate_refused_total",
+            "Requests refused because of a lifecycle, by consumer and reason.",
+            ("api", "endpoint", "version", "consumer", "reason"),
+            registry=registry,
+        )
+        self.rollout = Counter(
+            "duskgate_rollout_requests_total",
+            "Requests for which a flag was evaluated, by the variant it gave.",
+            ("api", "flag", "variant"),
+            registry=registry,
+        )
+        self.flag_errors = Counter(
+            "duskgate_flag_errors_total",
+            "Flag evaluations that failed and counted as off.",
+            ("flag", "error"),
+            registry=registry,
+        )
+        self.reloads = Counter(
+            "duskgate_config_reloads_total",
+            "Changed files that a worker took over or rejected.",
+            ("file", "result"),
+            registry=registry,
+        )
+        self.config_ok = Gauge(
+            "duskgate_config_last_reload_successful",
+            "1 while every worker runs what the files say; 0 after a change was rejected.",
+            ("file",),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.config_time = Gauge(
+            "duskgate_config_last_reload_success_timestamp_seconds",
+            "When the slowest worker last took over the file.",
+            ("file",),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )

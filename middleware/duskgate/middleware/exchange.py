@@ -1,0 +1,52 @@
+"""What the rooms of the stack tell each other about one request, kept in ``scope["duskgate"]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duskgate.middleware.asgi import Scope
+from duskgate.policy.decision import Brownout, Decision, Forward, Gone, Removed
+from duskgate.policy.identify import ANONYMOUS, Who
+from duskgate.policy.plan import Plan
+from duskgate.policy.request import Request
+
+KEY = "duskgate"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of it.
+
+    ``upstream_seconds`` is the time from asking the backend to its response's head. ``failure`` is the
+    problem name of a gateway error. ``reference`` is what a refused caller may quote to support.
+    """
+
+    plan: Plan | None = None
+    request: Request | None = None
+    who: Who = ANONYMOUS
+    decision: Decision | None = None
+    flags: tuple[tuple[str, str], ...] = ()
+    status: int = 0
+    upstream_seconds: float | None = None
+    failure: str | None = None
+    reference: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What happened in one word: see docs/metrics.md for the list."""
+        if self.failure is not None:
+            return self.failure
+        decision = self.decision
+        if isinstance(decision, Forward):
+            return "grace" if decision.in_grace else "forwarded"
+        if isinstance(decision, Brownout):
+            return "brownout"
+        return "refused" if isinstance(decision, (Gone, Removed)) else "rejected"
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """The request's exchange, made by the first room that asks for it."""
+    found: Exchange | None = scope.get(KEY)
+    if found is None:
+        found = scope[KEY] = Exchange()
+    return found

@@ -1,0 +1,115 @@
+"""The rules, top to bottom. Pure and total: the same inputs always give the same decision.
+
+1. No api at the path: 404. A path that could be two things: 400.
+2. An explicit version signal names the version. An unknown one: 400 or 404. Two that disagree: 400.
+3. No explicit signal: the first flag resolver that is on, else the default version.
+4. A version that came by default may be moved on by its rollout's flag.
+5. Past removal: 404. Past the sunset: 410, unless the consumer has grace left.
+6. In a brownout: 410, unless the consumer has grace.
+7. Everything else is forwarded, with the notices that the lifecycle calls for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from duskgate.policy.decision import Brownout, Decision, Forward, Gone, Removed, Ruled, UnknownVersion
+from duskgate.policy.lifecycle import ORDER, Phase
+from duskgate.policy.paths import Segments
+from duskgate.policy.plan import Api, Plan, Rule
+from duskgate.policy.request import Request
+from duskgate.policy.route import Route, route
+from duskgate.policy.targets import successor_url, upstream_target
+
+GONE_MAX_AGE = 300
+"""How long a 410 may be cached, in seconds: long enough to spare the gateway, short enough to undo it."""
+
+NO_FLAGS: Mapping[str, bool] = {}
+
+
+def decide(plan: Plan, request: Request, flags: Mapping[str, bool], now: int) -> Decision:
+    """What happens to a request at an instant (ms since the epoch), given the flags it needed."""
+    bound = route(plan, request)
+    return conclude(bound, request, flags, now) if isinstance(bound, Route) else bound
+
+
+def flags_needed(plan: Plan, request: Request) -> tuple[str, ...]:
+    """The flags that ``decide`` will look at for this request. A flag that is not given counts as off."""
+    bound = route(plan, request)
+    return flags_for(bound) if isinstance(bound, Route) else ()
+
+
+def flags_for(bound: Route) -> tuple[str, ...]:
+    """The same for a request that is routed already."""
+    return bound.api.flags if bound.version is None else ()
+
+
+def conclude(bound: Route, request: Request, flags: Mapping[str, bool], now: int) -> Decision:
+    """The second half of ``decide``, for callers that had to ask for flags in between."""
+    version, chosen_by = bound.version, bound.named_by
+    if version is None:
+        version, chosen_by = _choose(bound.api, flags)
+        if version is None:
+            api = bound.api
+            status = 400 if api.resolvers or api.flag_resolvers else 404
+            return UnknownVersion(api.name, "request", None, api.versions, status)
+    rule = _rule(bound, version, request.method, now)
+    flagged = bool(bound.api.flags) and bound.version is None
+    return _judge(bound, rule, request, now, flagged, chosen_by)
+
+
+def _choose(api: Api, flags: Mapping[str, bool]) -> tuple[str | None, str]:
+    for resolver in api.flag_resolvers:
+        if flags.get(resolver.flag):
+            return resolver.version, resolver.label
+    if api.default is None:
+        return None, "none"
+    rollout = api.rollouts.get(api.default)
+    if rollout is not None and flags.get(rollout.flag):
+        return rollout.to, f"rollout flag {rollout.flag}"
+    return api.default, "default"
+
+
+def _rule(bound: Route, version: str, method: str, now: int) -> Rule:
+    rule = _rule_at(bound.api, version, bound.rest, method)
+    if bound.decoded_rest is None:
+        return rule
+    other = _rule_at(bound.api, version, bound.decoded_rest, method)
+    return max(rule, other, key=lambda one: ORDER.index(one.lifecycle.phase(now)))
+
+
+def _rule_at(api: Api, version: str, rest: Segments, method: str) -> Rule:
+    rules = api.endpoints.find(rest, method)
+    return rules[version] if rules is not None else api.rules[version]
+
+
+def _judge(bound: Route, rule: Rule, request: Request, now: int, flagged: bool, chosen_by: str) -> Ruled:
+    lifecycle = rule.lifecycle
+    if not lifecycle.ends:
+        target = upstream_target(bound, rule, request)
+        return Forward(rule, Phase.ACTIVE, rule.untold[flagged], target, None, chosen_by)
+    phase = lifecycle.phase(now)
+    grace = lifecycle.grace_for(request.consumer, now)
+    told = lifecycle.told(now) or phase is not Phase.ACTIVE
+    marks = (rule.told if told else rule.untold)[flagged]
+    if grace is not None and told:
+        marks = rule.graced[grace.consumer][flagged]
+    successor = successor_url(bound, rule, request) if told else None
+    if phase is Phase.REMOVED:
+        return Removed(rule, marks, successor, chosen_by)
+    if phase is Phase.SUNSET and grace is None:
+        return Gone(rule, marks, successor, chosen_by, _max_age(rule, flagged, now))
+    window = lifecycle.brownout(now) if phase is not Phase.SUNSET and grace is None else None
+    if window is not None:
+        return Brownout(rule, phase, marks, successor, chosen_by, window)
+    target = upstream_target(bound, rule, request)
+    return Forward(rule, phase, marks, target, successor, chosen_by, in_grace=phase is Phase.SUNSET)
+
+
+def _max_age(rule: Rule, flagged: bool, now: int) -> int:
+    """0, so ``no-store``, where the next caller may get another answer; never past the removal."""
+    if flagged or rule.lifecycle.grace:
+        return 0
+    if rule.lifecycle.removed is None:
+        return GONE_MAX_AGE
+    return min(GONE_MAX_AGE, (rule.lifecycle.removed - now) // 1000)

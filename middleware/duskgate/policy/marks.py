@@ -1,0 +1,116 @@
+"""What is put on an answer: notices, ``Vary`` and caching, all compiled to header bytes at load.
+
+Deprecation: RFC 9745. Sunset: RFC 8594. Link: RFC 8288, with the relation types ``deprecation`` (RFC 9745),
+``sunset`` (RFC 8594) and ``successor-version`` (RFC 5829).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from duskgate.policy.instants import imf_fixdate, structured_date
+from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.request import Header
+
+_EXPOSED = b"Deprecation, Sunset, Link"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The header lines that go on an answer, and the names they replace there."""
+
+    lines: tuple[Header, ...] = ()
+    replaced: frozenset[bytes] = frozenset()
+    private: bool = False
+    no_store: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Whether a notice is among the lines."""
+        return bool(self.replaced)
+
+
+UNMARKED = Marks()
+
+
+def mark(
+    lifecycle: Lifecycle,
+    *,
+    told: bool,
+    vary: Sequence[str] = (),
+    private: bool = False,
+    no_store: bool = False,
+    sunset: int | None = None,
+) -> Marks:
+    """Compile the marks of a lifecycle. ``sunset``, ms, stands in for the lifecycle's own (grace)."""
+    lines = list(_notices(lifecycle, sunset)) if told else []
+    replaced = frozenset(name for name, _ in lines if name != b"link")
+    if vary:
+        lines.append((b"vary", ", ".join(vary).encode("latin-1")))
+    return Marks(tuple(lines), replaced, private, no_store)
+
+
+def _notices(lifecycle: Lifecycle, sunset: int | None) -> Iterable[Header]:
+    ends = sunset if sunset is not None else lifecycle.sunset
+    if lifecycle.deprecated is not None:
+        yield b"deprecation", structured_date(lifecycle.deprecated).encode()
+    if ends is not None:
+        yield b"sunset", imf_fixdate(ends).encode()
+    if lifecycle.guide and lifecycle.deprecated is not None:
+        yield b"link", link(lifecycle.guide.encode(), b"deprecation")
+    if lifecycle.guide and ends is not None:
+        yield b"link", link(lifecycle.guide.encode(), b"sunset")
+
+
+def link(target: bytes, relation: bytes) -> bytes:
+    """One ``Link`` value. ``target`` comes partly from the caller, so what could leave it is encoded."""
+    if b">" in target or b"<" in target or b'"' in target:
+        target = target.replace(b">", b"%3E").replace(b"<", b"%3C").replace(b'"', b"%22")
+    return b"<" + target + b'>; rel="' + relation + b'"'
+
+
+def apply(marks: Marks, headers: Iterable[Header], successor: bytes | None = None) -> list[Header]:
+    """The headers of an answer with the marks on them; ``successor`` is a URL reference.
+
+    Names in ``headers`` are lower case, as ASGI has them.
+    """
+    out = [header for header in headers if header[0] not in marks.replaced]
+    names = [name for name, _ in out]
+    out += marks.lines
+    if marks.told:
+        if successor is not None:
+            out.append((b"link", link(successor, b"successor-version")))
+        if b"access-control-allow-origin" in names:
+            out = _exposed(out)
+    if marks.no_store:
+        out = _cache_control(out, b"no-store")
+    elif marks.private:
+        out = _made_private(out)
+    return out
+
+
+def _exposed(headers: list[Header]) -> list[Header]:
+    listed = b", ".join(value for name, value in headers if name == b"access-control-expose-headers")
+    if listed.strip() == b"*":
+        return headers
+    kept = [header for header in headers if header[0] != b"access-control-expose-headers"]
+    missing = b", ".join(name for name in _EXPOSED.split(b", ") if name.lower() not in listed.lower())
+    return [*kept, (b"access-control-expose-headers", b", ".join(filter(None, (listed, missing))))]
+
+
+def _made_private(headers: list[Header]) -> list[Header]:
+    """Take an answer out of shared caches, RFC 9111 section 5.2.2.7, leaving its other directives."""
+    listed = b",".join(value for name, value in headers if name == b"cache-control")
+    directives = [item.strip() for item in listed.split(b",") if item.strip()]
+    names = {item.split(b"=", 1)[0].lower() for item in directives}
+    if b"no-store" in names:
+        return headers
+    shared = (b"public", b"private", b"s-maxage")
+    kept = [item for item in directives if item.split(b"=", 1)[0].lower() not in shared]
+    return _cache_control(headers, b", ".join([b"private", *kept]))
+
+
+def _cache_control(headers: list[Header], value: bytes) -> list[Header]:
+    kept = [header for header in headers if header[0] != b"cache-control"]
+    return [*kept, (b"cache-control", value)]

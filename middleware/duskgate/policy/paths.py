@@ -1,0 +1,83 @@
+"""Reading a request path for matching. What is forwarded is never touched here.
+
+A path can be written in many ways that a backend may take for the same resource: encoded slashes, doubled
+slashes, matrix parameters, dot segments. Matching reads through those spellings, so that none of them
+reaches a version or an endpoint under a name the rules do not know.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+Segments = tuple[bytes, ...]
+
+_UNUSUAL = re.compile(rb"[%;\\\x00]|//|/\.")
+_SEPARATORS = re.compile(rb"[/\\]")
+_DOTS = frozenset((b".", b".."))
+
+
+class BadPath(ValueError):
+    """The path cannot be read safely; the message says why, in words for the caller."""
+
+
+class Reading(NamedTuple):
+    """A path as the rules read it.
+
+    ``segments`` is the path with percent-encoding undone, empty segments and matrix parameters left out.
+    ``decoded`` is what a backend sees that also takes ``%2F``, ``%5C`` and ``\\`` for separators, where
+    that differs; otherwise ``None``.
+    """
+
+    segments: Segments
+    decoded: Segments | None
+
+
+def read(raw: bytes) -> Reading:
+    """Read the raw (still encoded) path of a request target, RFC 3986 section 3.3.
+
+    Raises BadPath for a path that is not absolute, or that holds a dot segment or a NUL in any spelling.
+    """
+    if raw[:1] != b"/":
+        raise BadPath("the request target is not an absolute path")
+    if _UNUSUAL.search(raw) is None:
+        parts = raw.split(b"/")
+        if parts[-1]:
+            return Reading(tuple(parts[1:]), None)
+        return Reading(tuple(parts[1:-1]), None)
+    return _read_unusual(raw)
+
+
+def _read_unusual(raw: bytes) -> Reading:
+    kept: list[bytes] = []
+    decoded: list[bytes] = []
+    for part in raw.split(b"/"):
+        plain = unquote_to_bytes(part)
+        if b"\x00" in plain:
+            raise BadPath("the path holds an encoded NUL")
+        pieces = [_bare(piece) for piece in _SEPARATORS.split(plain)]
+        if not _DOTS.isdisjoint(pieces):
+            raise BadPath("the path holds a dot segment; send it with . and .. already resolved")
+        decoded += filter(None, pieces)
+        kept += filter(None, (_bare(plain),))
+    return Reading(tuple(kept), tuple(decoded) if decoded != kept else None)
+
+
+def _bare(segment: bytes) -> bytes:
+    """A segment without its matrix parameters (``users;v=1``), which servers differ in honouring."""
+    return segment.split(b";", 1)[0]
+
+
+def offset_after(raw: bytes, count: int) -> int:
+    """Where in ``raw`` its first ``count`` segments end, counting as ``read`` counts them."""
+    position = 0
+    usual = _UNUSUAL.search(raw) is None
+    while count:
+        start = position + 1
+        position = raw.find(b"/", start)
+        if position < 0:
+            return len(raw)
+        if usual or _bare(unquote_to_bytes(raw[start:position])):
+            count -= 1
+    return position

@@ -1,0 +1,40 @@
+"""What the core may know of one request. Any data plane can fill this in; no server's type is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+Header = tuple[bytes, bytes]
+
+
+class Request(NamedTuple):
+    """The facts of one request.
+
+    ``path`` and ``query`` are raw, as sent. Header names are lower case. ``fields`` is ``headers`` as a
+    mapping; where a header stands on several lines it holds one of them, and ``values`` gives them all.
+    ``consumer`` is the known name of who calls, if the caller is one of the named consumers.
+    """
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: Sequence[Header]
+    fields: Mapping[bytes, bytes]
+    consumer: str | None = None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Every value of a header, a line each, in the order sent."""
+        if name not in self.fields:
+            return []
+        if len(self.fields) == len(self.headers):
+            return [self.fields[name]]
+        return [value for key, value in self.headers if key == name]
+
+
+def request(method: str, target: str | bytes, headers: Sequence[tuple[str, str]] = ()) -> Request:
+    """A request as written by hand: for explanations, rehearsals and tests."""
+    raw = target.encode() if isinstance(target, str) else target
+    path, _, query = raw.partition(b"?")
+    lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return Request(method.upper(), path, query, lines, dict(lines))
