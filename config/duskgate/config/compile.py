@@ -28,6 +28,7 @@ from duskgate.policy.plan import (
     Rollout,
     Rule,
     Timeouts,
+    Tls,
 )
 from duskgate.policy.resolvers import (
     Explicit,
@@ -74,7 +75,8 @@ def _identity(document: models.Document, key: bytes) -> Identity:
 def _backend(name: str, backend: models.Backend) -> Backend:
     bounds = backend.timeouts
     timeouts = Timeouts(bounds.connect / 1000, bounds.response / 1000, bounds.idle / 1000)
-    return Backend(name, backend.bases, timeouts, backend.host_header)
+    tls = Tls(backend.tls.ca, backend.tls.cert, backend.tls.key, backend.tls.server_name)
+    return Backend(name, backend.bases, timeouts, backend.host_header, backend.transport, tls)
 
 
 def _explicit(step: models.ResolveStep) -> Explicit | None:

@@ -127,6 +127,15 @@ class Timeouts(Section):
     idle: Span = Field(300_000, description="Between two pieces of a response.")
 
 
+class Tls(Section):
+    """How to speak to https targets. Files are PEM; relative paths start at the working directory."""
+
+    ca: Text | None = Field(None, description="Certificates to trust instead of the system's.")
+    cert: Text | None = Field(None, description="Client certificate to show.")
+    key: Text | None = Field(None, description="The client certificate's key.")
+    server_name: Text | None = Field(None, description="Name to ask for and verify, if not the URL's host.")
+
+
 class Backend(Section):
     """Where a version's requests are sent."""
 
@@ -145,6 +154,11 @@ class Backend(Section):
     def _one(self) -> Backend:
         exactly_one(self, "url", "targets")
         return self
+
+    transport: Literal["native", "httpx"] = Field(
+        "native", description="native: HTTP/1.1 at little cost; httpx: also HTTP/2 to https targets."
+    )
+    tls: Tls = Field(default_factory=lambda: Tls.model_validate({}))
 
     @property
     def bases(self) -> tuple[str, ...]:

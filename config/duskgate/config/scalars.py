@@ -182,13 +182,15 @@ def _network(value: Any) -> Network:
 
 def _url(value: Any) -> str:
     text = _text(value, "write a URL, such as http://127.0.0.1:9001")
+    if re.fullmatch(r"unix:/[^\s\x00]+", text):
+        return text
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         sound = False
     if not sound or re.search(r"[\s\x00-\x1f]", text):
-        raise bad(f"{text!r} is not a URL with http:// or https:// and a host")
+        raise bad(f"{text!r} is not a URL with http:// or https:// and a host, nor unix:/path")
     if parts.query or parts.fragment:
         raise bad(f"{text!r} is a base URL: it may have a path, but no query and no fragment")
     if parts.username or parts.password:
@@ -218,4 +220,4 @@ Instant = Annotated[int, BeforeValidator(_instant), _words(r"^\d{4}-\d{2}-\d{2}"
 Moment = Annotated[When, BeforeValidator(_when), _words(r"^(\d{4}-\d{2}-\d{2}|\+\d)", "2027-01-01", "+6w")]
 Address = Annotated[Listen, BeforeValidator(_listen), _words(r":\d{1,5}$", "127.0.0.1:8080")]
 Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\d+)?$", "10.0.0.0/8")]
-Url = Annotated[str, BeforeValidator(_url), _words(r"^https?://", "http://127.0.0.1:9001")]
+Url = Annotated[str, BeforeValidator(_url), _words(r"^(https?://|unix:/)", "http://127.0.0.1:9001")]

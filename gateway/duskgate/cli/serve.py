@@ -58,9 +58,8 @@ def reserve(key: str, listen: Listen) -> None:
         try:
             probe.bind((listen.host, listen.port))
         except OSError as error:
-            fail(
-                f"{key}: cannot listen on {listen}: {error.strerror}; stop what uses it, or choose another port"
-            )
+            reason = error.strerror or str(error)
+            fail(f"{key}: cannot listen on {listen}: {reason}; stop what uses it, or choose another port")
 
 
 def _run(loaded: Loaded, run_dir: Path) -> None:

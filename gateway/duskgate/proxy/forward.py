@@ -14,7 +14,7 @@ from duskgate.policy.decision import Forward
 from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody
 from duskgate.proxy.headers import RequestHeaders, response_headers
 from duskgate.proxy.upstream.protocol import (
-    PoolTimeout,
+    Overloaded,
     Upstream,
     UpstreamError,
     UpstreamRequest,
@@ -43,7 +43,7 @@ def problem_of_error(error: UpstreamError) -> Problem:
     """The one place where a backend's failure becomes a status."""
     if isinstance(error, UpstreamTimeout):
         return Problem(504, "backend-timeout", "Backend timeout", "The backend did not answer in time.")
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, Overloaded):
         headers = (_NO_STORE, (b"retry-after", b"1"))
         return Problem(503, "overloaded", "Overloaded", "The backend has no capacity left.", {}, headers)
     return Problem(502, "backend-unavailable", "Backend unavailable", "The backend could not be reached.")
@@ -123,6 +123,10 @@ class ForwardApp:
     async def _answer(self, send: Send, response: UpstreamResponse) -> None:
         headers = response_headers(response.headers)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        whole = response.whole()
+        if whole is not None:
+            await send({"type": "http.response.body", "body": whole})
+            return
         async for chunk in response.body():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

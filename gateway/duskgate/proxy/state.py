@@ -14,6 +14,7 @@ from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.middleware.decision import FlagSource
 from duskgate.policy.plan import Backend, Plan
 from duskgate.proxy.upstream.httpx import HttpxUpstream
+from duskgate.proxy.upstream.native import NativeUpstream
 from duskgate.proxy.upstream.protocol import Upstream
 from duskgate.usage.instruments import Instruments
 
@@ -37,7 +38,7 @@ class Upstreams(Mapping[str, Upstream]):
         for name, backend in backends.items():
             if self._backends.get(name) != backend:
                 self._retire(self._upstreams.get(name))
-                self._upstreams[name] = HttpxUpstream(backend)
+                self._upstreams[name] = _upstream(backend)
         for name in self._backends.keys() - backends.keys():
             self._retire(self._upstreams.pop(name))
         self._backends = dict(backends)
@@ -69,6 +70,10 @@ class Upstreams(Mapping[str, Upstream]):
 
     def __len__(self) -> int:
         return len(self._upstreams)
+
+
+def _upstream(backend: Backend) -> Upstream:
+    return HttpxUpstream(backend) if backend.transport == "httpx" else NativeUpstream(backend)
 
 
 class State:

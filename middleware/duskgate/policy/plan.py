@@ -30,6 +30,16 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """How to speak to ``https`` targets: file paths, PEM. ``ca``: whom to trust instead of the system's."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """Where a version's requests are sent."""
 
@@ -37,6 +47,8 @@ class Backend:
     targets: tuple[str, ...]
     timeouts: Timeouts = Timeouts()
     host_header: str = "preserve"
+    transport: str = "native"
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)

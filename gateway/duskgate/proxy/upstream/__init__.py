@@ -2,7 +2,7 @@
 
 from duskgate.proxy.upstream.protocol import (
     ConnectError,
-    PoolTimeout,
+    Overloaded,
     Upstream,
     UpstreamError,
     UpstreamRequest,
@@ -12,7 +12,7 @@ from duskgate.proxy.upstream.protocol import (
 
 __all__ = [
     "ConnectError",
-    "PoolTimeout",
+    "Overloaded",
     "Upstream",
     "UpstreamError",
     "UpstreamRequest",

@@ -10,20 +10,22 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from urllib.parse import urlsplit
+from typing import Any
 
 import httpx
 
 from duskgate.policy.plan import Backend
 from duskgate.policy.request import Header
+from duskgate.proxy.upstream.address import Address
 from duskgate.proxy.upstream.protocol import (
     ConnectError,
-    PoolTimeout,
+    Overloaded,
     UpstreamError,
     UpstreamRequest,
     UpstreamResponse,
     UpstreamTimeout,
 )
+from duskgate.proxy.upstream.tls import client_context
 
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30)
 
@@ -34,7 +36,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except httpx.PoolTimeout:
-        raise PoolTimeout("no connection to the backend became free in time") from None
+        raise Overloaded("no connection to the backend became free in time") from None
     except (httpx.ConnectTimeout, httpx.ConnectError) as error:
         raise ConnectError(f"no connection to the backend: {error}") from error
     except httpx.TimeoutException as error:
@@ -66,6 +68,9 @@ class HttpxResponse:
         self.headers: list[Header] = [(name.lower(), value) for name, value in response.headers.raw]
         self._response = response
 
+    def whole(self) -> bytes | None:
+        return None
+
     async def body(self) -> AsyncIterator[bytes]:
         stream = self._response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
@@ -83,31 +88,42 @@ class HttpxUpstream:
     """An ``Upstream`` on ``httpx.AsyncHTTPTransport``; several targets are asked in turn."""
 
     def __init__(self, backend: Backend) -> None:
-        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False, retries=0)
+        secure = any(base.startswith("https:") for base in backend.targets)
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=client_context(backend) if secure else False,
+            http2=secure,
+            limits=_LIMITS,
+            trust_env=False,
+            uds=next((Address.of(base).path for base in backend.targets), None),
+        )
         self._targets = cycle([_Target(base) for base in backend.targets])
         self._keep_host = backend.host_header == "preserve"
         bounds = backend.timeouts
-        self._timeout = {
+        timeout = {
             "connect": bounds.connect,
             "read": bounds.response,
             "write": bounds.idle,
             "pool": bounds.connect,
         }
+        self._extensions: dict[str, Any] = {"timeout": timeout}
+        if backend.tls.server_name is not None:
+            self._extensions["sni_hostname"] = backend.tls.server_name
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         target = next(self._targets)
+        address = target.address
         headers = request.headers
         if not self._keep_host:
-            headers = [(b"host", target.authority), *(one for one in headers if one[0] != b"host")]
+            headers = [(b"host", address.authority), *(one for one in headers if one[0] != b"host")]
         body = _Body(request.body) if request.body is not None else _Empty()
-        raw = target.prefix + request.target
+        raw = address.prefix + request.target
         with translated():
             outgoing = httpx.Request(
                 request.method,
                 target.url(raw),
                 headers=headers,
                 stream=body,
-                extensions={"timeout": self._timeout, "target": raw},
+                extensions=self._extensions | {"target": raw},
             )
             return HttpxResponse(await self._transport.handle_async_request(outgoing))
 
@@ -117,10 +133,9 @@ class HttpxUpstream:
 
 class _Target:
     def __init__(self, base: str) -> None:
-        parts = urlsplit(base)
-        self.authority = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
-        self.prefix = parts.path.rstrip("/").encode()
-        self._origin = httpx.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, path="/")
+        address = self.address = Address.of(base)
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        self._origin = httpx.URL(scheme=address.scheme, host=host, port=address.port or None, path="/")
 
     def url(self, raw: bytes) -> httpx.URL:
         """The URL for logs and mocks. What goes on the wire is ``raw``, which httpx would normalise."""

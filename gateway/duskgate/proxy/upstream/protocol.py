@@ -25,6 +25,10 @@ class UpstreamResponse(Protocol):
     status: int
     headers: list[Header]
 
+    def whole(self) -> bytes | None:
+        """The entire content, if it is all here already; then ``body`` need not be read."""
+        ...
+
     def body(self) -> AsyncIterator[bytes]:
         """The content as it arrives, never decoded. Raises UpstreamError if it is cut short."""
         ...
@@ -54,9 +58,20 @@ class ConnectError(UpstreamError):
     """No connection to the backend: 502."""
 
 
+class ConnectionLost(UpstreamError):
+    """The connection ended in the middle of an exchange: 502.
+
+    ``untouched``: before a single byte of the response, so that a stale connection may be the reason.
+    """
+
+    def __init__(self, message: str, *, untouched: bool) -> None:
+        super().__init__(message)
+        self.untouched = untouched
+
+
 class UpstreamTimeout(UpstreamError):
     """The backend took longer than it may: 504."""
 
 
-class PoolTimeout(UpstreamError):
-    """Every connection the backend may have stayed busy for too long: 503."""
+class Overloaded(UpstreamError):
+    """The backend has no capacity left, and waiting for it took too long: 503."""

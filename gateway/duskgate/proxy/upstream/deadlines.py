@@ -1,0 +1,53 @@
+"""Timeouts for many connections at the price of one timer.
+
+Setting a timer for each request costs more than the rest of its bookkeeping. So a connection only notes its
+deadline, and one tick looks at those that are busy. A timeout therefore fires up to ``TICK`` seconds late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+TICK = 0.1
+NEVER = float("inf")
+
+
+class Timed(Protocol):
+    """Something with a deadline, in the event loop's time."""
+
+    deadline: float
+
+    def timed_out(self) -> None: ...
+
+
+class Deadlines:
+    """The busy connections of a backend."""
+
+    def __init__(self) -> None:
+        self._busy: set[Timed] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, one: Timed) -> None:
+        """Watch over its deadline from now on."""
+        self._busy.add(one)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def remove(self, one: Timed) -> None:
+        """Stop watching."""
+        self._busy.discard(one)
+
+    def stop(self) -> None:
+        """Stop watching all of them."""
+        self._busy.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for late in [one for one in self._busy if one.deadline <= now]:
+            late.timed_out()
+        self._timer = loop.call_later(TICK, self._tick) if self._busy else None
