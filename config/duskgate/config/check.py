@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from duskgate.config import dates, models
 from duskgate.config.tree import Path, suggest
-from duskgate.policy.build import make_successor_path
+from duskgate.policy.build import make_successor_parts
 from duskgate.policy.trie import TemplateError, Trie, parse_template
 
 
@@ -215,6 +215,6 @@ def _endpoint_version(
             yield Finding((*at, "successor_path"), "there is no successor that it could be a path of")
         try:
             parse_template(own.successor_path)
-            make_successor_path(own.successor_path, endpoint.path)
+            make_successor_parts(own.successor_path, endpoint.path)
         except TemplateError as error:
             yield Finding((*at, "successor_path"), str(error))

@@ -10,7 +10,8 @@ from duskgate.policy.build import (
     flag_names,
     make_routes,
     make_rule,
-    make_successor_path,
+    make_successor,
+    make_successor_parts,
     vary_on,
     version_shape,
     version_texts,
@@ -27,6 +28,7 @@ from duskgate.policy.plan import (
     Plan,
     Rollout,
     Rule,
+    Successor,
     Timeouts,
     Tls,
 )
@@ -93,8 +95,16 @@ def _explicit(step: models.ResolveStep) -> Explicit | None:
     return None
 
 
+def _resolvers(api: models.Api) -> tuple[Explicit, ...]:
+    return tuple(one for step in api.steps if (one := _explicit(step)) is not None)
+
+
+def _path(api: models.Api) -> tuple[bytes | None, ...]:
+    return tuple(None if part == "{version}" else part.encode() for part in api.segments)
+
+
 def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
-    resolvers = tuple(one for step in api.steps if (one := _explicit(step)) is not None)
+    resolvers = _resolvers(api)
     flag_resolvers = tuple(
         FlagResolver(step.flag, step.version) for step in api.steps if step.flag and step.version
     )
@@ -108,7 +118,7 @@ def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
     rules = {version: _rule(name, api, version, None, vary, callers) for version in api.versions}
     return Api(
         name=name,
-        path=tuple(None if part == "{version}" else part.encode() for part in api.segments),
+        path=_path(api),
         shape=version_shape(api.versions),
         resolvers=resolvers,
         flag_resolvers=flag_resolvers,
@@ -132,11 +142,8 @@ def _rule(
 ) -> Rule:
     source = api.versions[version]
     written = source.lifecycle
-    successor_path = None
     if endpoint is not None and version in endpoint.versions:
         written = dates.merged(endpoint.versions[version].lifecycle, source.lifecycle)
-        if written.successor_path is not None:
-            successor_path = make_successor_path(written.successor_path, endpoint.path)
     return make_rule(
         name,
         version,
@@ -146,8 +153,19 @@ def _rule(
         rewrite=source.rewrite.rstrip("/").encode() if source.rewrite is not None else None,
         vary=vary,
         callers=callers,
-        successor_path=successor_path,
+        successor=_successor(api, written, endpoint),
     )
+
+
+def _successor(
+    api: models.Api, lifecycle: models.Lifecycle | None, endpoint: models.Endpoint | None
+) -> Successor | None:
+    if lifecycle is None or lifecycle.successor is None:
+        return None
+    parts = None
+    if endpoint is not None and lifecycle.successor_path is not None:
+        parts = make_successor_parts(lifecycle.successor_path, endpoint.path)
+    return make_successor(_path(api), _resolvers(api), lifecycle.successor, parts)
 
 
 def _endpoints(

@@ -29,6 +29,7 @@ _PLAIN_TAGS = frozenset(
 )
 _MOST_NODES = 1_000_000
 _DEEPEST = 64
+_SHORTEST_SECRET = 4
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -47,12 +48,19 @@ class Tree:
         marks = self.keys if at_key else self.values
         known = next((path[:n] for n in range(len(path), -1, -1) if path[:n] in marks), ())
         line, column = marks.get(known, self.values.get((), (1, 1)))
-        return ConfigError(self.file, line, column, dotted(path), self.hide(reason), hint)
+        return ConfigError(self.file, line, column, dotted(path), self.hide(reason), self.hide(hint))
+
+    def remember(self, filled: str, written: str) -> None:
+        """Note what stands for ``filled``, in each form in which a message could show it."""
+        for value in (filled, filled.strip()):
+            if len(value) >= _SHORTEST_SECRET and value != written:
+                self.written[value] = written
+                self.written[repr(value)[1:-1]] = written
 
     def hide(self, text: str) -> str:
         """Put back ``${NAME}`` where a text would show what an environment variable holds."""
-        for value, written in self.written.items():
-            text = text.replace(value, written)
+        for value in sorted(self.written, key=len, reverse=True):
+            text = text.replace(value, self.written[value])
         return text
 
 
@@ -74,13 +82,14 @@ def parse(text: str, file: str, env: Mapping[str, str]) -> Tree:
     """Read a YAML document. Raises InvalidConfig with every mistake found."""
     tree = Tree(file)
     try:
+        _refuse_depth(text, file)
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise InvalidConfig([_from_yaml(error, file)]) from None
     except yaml.YAMLError as error:
         raise InvalidConfig([ConfigError(file, 1, 1, "", f"not YAML: {error}")]) from None
-    except RecursionError:
-        raise InvalidConfig([ConfigError(file, 1, 1, "", "nested too deeply")]) from None
+    except UnicodeEncodeError:
+        raise InvalidConfig([ConfigError(file, 1, 1, "", "is not UTF-8 text")]) from None
     if root is None:
         hint = "see docs/config-reference.md for the smallest working one"
         raise InvalidConfig([ConfigError(file, 1, 1, "", "the file is empty", hint)])
@@ -89,6 +98,21 @@ def parse(text: str, file: str, env: Mapping[str, str]) -> Tree:
     if reader.errors:
         raise InvalidConfig(reader.errors)
     return tree
+
+
+def _refuse_depth(text: str, file: str) -> None:
+    """Composing recurses, and libyaml's then overflows the stack of the process; its events do not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                raise InvalidConfig(
+                    [ConfigError(file, mark.line + 1, mark.column + 1, "", "nested too deeply")]
+                )
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _from_yaml(error: yaml.MarkedYAMLError, file: str) -> ConfigError:
@@ -103,12 +127,11 @@ class _Reader:
         self.env = env
         self.errors: list[ConfigError] = []
         self.nodes = 0
+        self.merging = 0
 
     def read(self, node: yaml.Node, path: Path) -> Any:
-        self.nodes += 1
         self.tree.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
-        if self.nodes > _MOST_NODES or len(path) > _DEEPEST:
-            raise InvalidConfig([self.tree.error(path, "the document unfolds to an unreasonable size")])
+        self._count(path)
         if node.tag not in _PLAIN_TAGS:
             self.errors.append(self.tree.error(path, f"the tag {node.tag} is not supported"))
             return None
@@ -118,9 +141,17 @@ class _Reader:
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path)
 
+    def _count(self, path: Path) -> None:
+        self.nodes += 1
+        if self.nodes > _MOST_NODES or len(path) + self.merging > _DEEPEST:
+            raise InvalidConfig([self.tree.error(path[:3], "the document unfolds to an unreasonable size")])
+
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         out: dict[str, Any] = {}
         merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:  # first, so that the marks of its own keys are the last set
+            if key_node.value == "<<":
+                merged.update(self._merge(value_node, path))
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key, str):
@@ -128,7 +159,6 @@ class _Reader:
                 continue
             place = (*path, key)
             if key == "<<":
-                merged.update(self._merge(value_node, path))
                 continue
             mark = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             if key in out:
@@ -145,15 +175,18 @@ class _Reader:
         """``<<: *anchor`` of YAML 1.1: the keys that the mapping does not have itself."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         out: dict[str, Any] = {}
+        self.merging += 1
         for source in reversed(sources):
+            self._count(path)
             if isinstance(source, yaml.MappingNode):
                 out.update(self._mapping(source, path))
             else:
                 self.errors.append(self.tree.error(path, "<< takes a mapping or a list of mappings"))
+        self.merging -= 1
         return out
 
     def _scalar(self, node: yaml.Node, path: Path) -> str | None:
-        if getattr(node, "style", None) is None and node.value in _NULLS:
+        if not getattr(node, "style", None) and node.value in _NULLS:
             return None
         text: str = node.value
         return self._filled(text, path) if "${" in text else text
@@ -166,15 +199,16 @@ class _Reader:
             if not _NAME.fullmatch(name):
                 self.errors.append(self.tree.error(path, f"{match.group(0)} names no variable"))
                 return ""
+            value = self.env.get(name, "")
+            self.tree.remember(value, match.group(0))
             if has_default:
-                return self.env.get(name) or str(default)
+                return value or str(default)
             if name not in self.env:
                 hint = f"set it, or give a default: ${{{name}:-...}}"
                 reason = f"the environment variable {name} is not set"
                 self.errors.append(self.tree.error(path, reason, hint))
-            return self.env.get(name, "")
+            return value
 
         filled = _VARIABLE.sub(fill, text)
-        if len(filled) >= 4 and filled != text:
-            self.tree.written[filled] = text
+        self.tree.remember(filled, text)
         return filled

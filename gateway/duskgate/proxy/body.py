@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from duskgate.middleware.asgi import Message, Receive, Scope
+from duskgate.middleware.asgi import Message, Receive
 
 
 class ClientGone(Exception):
@@ -21,12 +21,16 @@ class RequestBody:
     ``ended`` says whether the body was read to its end; only then may ``receive`` be used for something else.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int | None) -> None:
+    __slots__ = ("_limit", "_receive", "_size", "declared", "ended")
+
+    def __init__(
+        self, fields: Mapping[bytes, bytes], version: str, receive: Receive, limit: int | None
+    ) -> None:
         self._receive = receive
         self._limit = limit
         self._size = 0
-        self.ended = False
-        self.declared = _declared(scope)
+        self.declared = declared_length(fields, version)
+        self.ended = self.declared == 0
 
     @property
     def too_large(self) -> bool:
@@ -51,14 +55,11 @@ class RequestBody:
         return chunk
 
 
-def _declared(scope: Scope) -> int | None:
+def declared_length(fields: Mapping[bytes, bytes], version: str) -> int | None:
     """The length a request announces: 0 for no body at all, ``None`` for one of unknown length."""
-    length = None
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            return None
+    length = fields.get(b"content-length")
     if length is not None:
-        return length
-    return 0 if scope["http_version"] in ("1", "1.0", "1.1") else None
+        return int(length)
+    if b"transfer-encoding" in fields or version not in ("1.1", "1.0", "1"):
+        return None
+    return 0

@@ -29,7 +29,6 @@ _NO_STORE = (b"cache-control", b"no-store")
 _TOO_LARGE = Problem(
     413, "body-too-large", "Body too large", "The request body is larger than this gateway takes."
 )
-_BROKEN_BODY = Problem(400, "bad-request", "Bad request", "The request body is broken.")
 _NO_WEBSOCKETS = Problem(
     501, "websocket-unsupported", "WebSockets are not served", "This gateway does not relay WebSockets yet."
 )
@@ -58,51 +57,44 @@ class ForwardApp:
         self.upstreams = upstreams
         self.headers = headers
         self.max_body = max_body
+        self.watch = DisconnectWatch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
-        decision = exchange.decision
-        if not isinstance(decision, Forward):
+        decision, request = exchange.decision, exchange.request
+        if not isinstance(decision, Forward) or request is None:
             raise RuntimeError("ForwardApp was asked to forward what is not to be forwarded")
         if scope["type"] == "websocket":
             await self._refuse(scope, send, exchange, _NO_WEBSOCKETS)
             return
-        body = RequestBody(scope, receive, self.max_body)
+        body = RequestBody(request.fields, scope["http_version"], receive, self.max_body)
         if body.too_large:
             await self._refuse(scope, send, exchange, _TOO_LARGE)
             return
-        watch = DisconnectWatch(receive)
+        outgoing = UpstreamRequest(
+            request.method,
+            decision.target,
+            self.headers.for_backend(scope, request),
+            None if body.ended else body.chunks(),
+        )
+        watched = self.watch.start(receive, body)
         try:
-            await self._exchange(scope, receive, send, exchange, decision, body, watch)
+            await self._exchange(scope, send, exchange, self.upstreams[decision.rule.backend], outgoing)
         except asyncio.CancelledError:
-            if not watch.fired:
+            if not watched.fired:
                 raise
             exchange.failure = "cancelled"
         except ClientGone:
             exchange.failure = "cancelled"
         finally:
-            watch.stop()
+            self.watch.stop(watched)
 
     async def _exchange(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        exchange: Exchange,
-        decision: Forward,
-        body: RequestBody,
-        watch: DisconnectWatch,
+        self, scope: Scope, send: Send, exchange: Exchange, upstream: Upstream, outgoing: UpstreamRequest
     ) -> None:
-        request = UpstreamRequest(
-            scope["method"],
-            decision.target,
-            self.headers.for_backend(scope),
-            body.chunks() if body.declared != 0 else None,
-        )
-        watch.start(lambda: body.ended or body.declared == 0)
         started = perf_counter()
         try:
-            response = await self.upstreams[decision.rule.backend].send(request)
+            response = await upstream.send(outgoing)
         except UpstreamError as error:
             await self._failed(scope, send, exchange, error)
             return
@@ -115,7 +107,7 @@ class ForwardApp:
             await self._answer(send, response)
         except UpstreamError as error:
             exchange.failure = "cut-short"
-            logger.warning("response cut short by backend %s: %s", decision.rule.backend, error)
+            logger.warning("response cut short by a backend: %s", error)
             raise CutShort(str(error)) from None
         finally:
             await response.aclose()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from duskgate.middleware.asgi import Scope
-from duskgate.policy.request import Header
+from duskgate.policy.request import Header, Request
 
 _HOP_BY_HOP = frozenset(
     (
@@ -59,8 +59,10 @@ def _nominated(headers: Iterable[Header]) -> frozenset[bytes]:
 def response_headers(headers: Sequence[Header]) -> list[Header]:
     """A backend's headers without those that were for this hop only."""
     drop = _HOP_BY_HOP
-    if any(name == b"connection" for name, _ in headers):
-        drop = drop | _nominated(headers)
+    for name, _ in headers:
+        if name == b"connection":
+            drop = drop | _nominated(headers)
+            break
     return [header for header in headers if header[0] not in drop]
 
 
@@ -70,7 +72,6 @@ class RequestHeaders:
     def __init__(self, trusted: Iterable[Network]) -> None:
         networks = tuple(trusted)
 
-        @lru_cache(maxsize=4096)
         def believed(peer: str) -> bool:
             try:
                 address = ipaddress.ip_address(peer)
@@ -78,52 +79,52 @@ class RequestHeaders:
                 return False
             return any(address in network for network in networks)
 
-        self.believed = believed
         self._any_trusted = bool(networks)
+        self._believed = lru_cache(maxsize=4096)(believed)
+        self._written = lru_cache(maxsize=4096)(forwarding_headers)
 
-    def for_backend(self, scope: Scope) -> list[Header]:
+    def for_backend(self, scope: Scope, request: Request) -> list[Header]:
         """The request's headers as the backend gets them."""
-        headers: list[Header] = scope["headers"]
+        headers, fields = request.headers, request.fields
         client = scope.get("client")
-        peer = client[0] if client else ""
-        trusted = self._any_trusted and self.believed(peer)
+        peer: str = client[0] if client else ""
+        trusted = self._any_trusted and self._believed(peer)
         drop = _DROP_FROM_TRUSTED if trusted else _DROP_FROM_STRANGERS
-        nominated = _nominated(headers) if any(name == b"connection" for name, _ in headers) else None
-        if nominated:
-            drop = drop | nominated
+        if b"connection" in fields:
+            drop = drop | _nominated(headers)
         out = [header for header in headers if header[0] not in drop]
-        return self._with_forwarding(out, scope, peer, trusted)
-
-    def _with_forwarding(self, out: list[Header], scope: Scope, peer: str, trusted: bool) -> list[Header]:
-        host = next((value for name, value in out if name == b"host"), b"")
-        proto = b"https" if scope["scheme"] in ("https", "wss") else b"http"
-        address = peer.encode()
-        node = b'"[%b]"' % address if b":" in address else address or b"unknown"
-        element = b'for=%b;host="%b";proto=%b' % (node, host, proto)
+        host = fields.get(b"host", b"")
+        written = self._written(peer, scope["scheme"], host, scope["http_version"])
         if not trusted:
-            out.append((b"x-forwarded-for", address))
-            out.append((b"x-forwarded-proto", proto))
-            out.append((b"x-forwarded-host", host))
-            out.append((b"forwarded", element))
+            out += written
         else:
-            _append(out, b"x-forwarded-for", address)
-            _append(out, b"forwarded", element)
-            _default(out, b"x-forwarded-proto", proto)
-            _default(out, b"x-forwarded-host", host)
-        out.append((b"via", b"%b duskgate" % _VIA.get(scope["http_version"], b"1.1")))
+            for name, value in written:
+                _merge(out, name, value)
         return out
 
 
 _VIA = {"1": b"1.0", "1.0": b"1.0", "1.1": b"1.1", "2": b"2", "3": b"3"}
+_LISTS = frozenset((b"forwarded", b"via", b"x-forwarded-for"))
 
 
-def _append(headers: list[Header], name: bytes, value: bytes) -> None:
-    """Add to a list-valued header, in one line with what is there."""
+def forwarding_headers(peer: str, scheme: str, host: bytes, version: str) -> tuple[Header, ...]:
+    """What this hop says of the last: RFC 7239, its X- forebears, and Via (RFC 9110 section 7.6.3)."""
+    proto = b"https" if scheme in ("https", "wss") else b"http"
+    address = peer.encode()
+    node = b'"[%b]"' % address if b":" in address else address or b"unknown"
+    return (
+        (b"x-forwarded-for", address or b"unknown"),
+        (b"x-forwarded-proto", proto),
+        (b"x-forwarded-host", host),
+        (b"forwarded", b'for=%b;host="%b";proto=%b' % (node, host, proto)),
+        (b"via", b"%b duskgate" % _VIA.get(version, b"1.1")),
+    )
+
+
+def _merge(headers: list[Header], name: bytes, value: bytes) -> None:
+    """Add to what a trusted proxy said: lists grow by one, single values stay as it said them."""
     values = [one for key, one in headers if key == name]
+    if values and name not in _LISTS:
+        return
     headers[:] = [header for header in headers if header[0] != name]
     headers.append((name, b", ".join([*values, value])))
-
-
-def _default(headers: list[Header], name: bytes, value: bytes) -> None:
-    if all(key != name for key, _ in headers):
-        headers.append((name, value))

@@ -1,59 +1,70 @@
-"""Noticing that the caller hung up, at no cost for requests that are answered at once."""
+"""Noticing that the caller hung up, at next to no cost for requests that are answered at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from duskgate.middleware.asgi import Receive
+from duskgate.proxy.body import RequestBody
 
-AFTER = 0.05
-"""Seconds a request must have been under way before anyone watches for its caller's hang-up."""
+TICK = 0.05
+"""Seconds between two looks at what is under way. A request that is answered within one is never watched."""
+
+
+class Watched:
+    """A request under way. ``fired``: its caller hung up, and its task was cancelled for that."""
+
+    __slots__ = ("body", "fired", "receive", "seen", "task", "watcher")
+
+    def __init__(self, receive: Receive, body: RequestBody) -> None:
+        self.receive = receive
+        self.body = body
+        self.fired = False
+        self.seen = False
+        self.task: asyncio.Task[Any] | None = None
+        self.watcher: asyncio.Task[None] | None = None
 
 
 class DisconnectWatch:
-    """Cancels the task that started it when the caller disconnects.
+    """Cancels the tasks whose callers disconnect, with one timer for all of them.
 
     Watching reads ``receive``, so it waits until the body has been read to its end; while a body is being
     read, its reader sees the disconnect itself.
     """
 
-    __slots__ = ("_body_ended", "_owner", "_receive", "_task", "_timer", "fired")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self) -> None:
+        self._under_way: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._owner: asyncio.Task[Any] | None = None
-        self.fired = False
 
-    def start(self, body_ended: Callable[[], bool]) -> None:
-        """Begin to watch in a while."""
-        self._body_ended = body_ended
-        self._owner = asyncio.current_task()
-        self._later()
+    def start(self, receive: Receive, body: RequestBody) -> Watched:
+        """Watch over the current task from the next tick but one on, until ``stop``."""
+        watched = Watched(receive, body)
+        watched.task = asyncio.current_task()
+        self._under_way.add(watched)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+        return watched
 
-    def stop(self) -> None:
-        """Stop watching; the owner is not cancelled any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-        self._owner = None
+    def stop(self, watched: Watched) -> None:
+        """The task has ended, or will not be cancelled any more."""
+        self._under_way.discard(watched)
+        watched.task = None
+        if watched.watcher is not None:
+            watched.watcher.cancel()
 
-    def _later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(AFTER, self._begin)
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        for watched in self._under_way:
+            if watched.seen and watched.watcher is None and watched.body.ended:
+                watched.watcher = loop.create_task(_watch(watched))
+            watched.seen = True
+        self._timer = loop.call_later(TICK, self._tick) if self._under_way else None
 
-    def _begin(self) -> None:
-        if self._body_ended():
-            self._task = asyncio.get_running_loop().create_task(self._watch())
-        else:
-            self._later()
 
-    async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        if self._owner is not None:
-            self.fired = True
-            self._owner.cancel()
+async def _watch(watched: Watched) -> None:
+    while (await watched.receive())["type"] != "http.disconnect":
+        pass
+    if watched.task is not None:
+        watched.fired = True
+        watched.task.cancel()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from duskgate.middleware.asgi import Scope
 from duskgate.middleware.exchange import Exchange
+from duskgate.policy.decision import Brownout, Forward, Gone, Removed
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.request import Request
 
@@ -41,7 +42,7 @@ class AccessLog:
             "outcome": exchange.outcome,
             "consumer": exchange.who.label,
         }
-        if exchange.decision is not None and hasattr(exchange.decision, "chosen_by"):
+        if isinstance(exchange.decision, (Forward, Gone, Brownout, Removed)):
             line["chosen_by"] = exchange.decision.chosen_by
         if exchange.upstream_seconds is not None:
             line["upstream_seconds"] = round(exchange.upstream_seconds, 6)

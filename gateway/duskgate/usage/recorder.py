@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections import Counter as Tally
 from collections.abc import Callable
 
 from prometheus_client import Counter
@@ -39,6 +38,8 @@ Place = tuple[str, str, str, str]
 
 LogLine = Callable[[Scope, Exchange, float, Place], None]
 
+_ACTIVE = Phase.ACTIVE.value
+_CODES = {status: str(status) for status in range(100, 600)}
 _PHASES = {Gone: Phase.SUNSET.value, Removed: Phase.REMOVED.value}
 _REASONS = {Gone: "sunset", Removed: "removed", Brownout: "brownout"}
 
@@ -57,6 +58,16 @@ def place_of(exchange: Exchange) -> Place:
     return NONE, NONE, NONE, NONE
 
 
+class Entry:
+    """The finished requests of one kind since the last fold: how long each took, and its backend."""
+
+    __slots__ = ("seconds", "upstream")
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.upstream: list[float] = []
+
+
 class WorkerRecorder:
     """Records finished requests. ``log`` writes the access log line, if one is wanted."""
 
@@ -64,38 +75,40 @@ class WorkerRecorder:
         self._instruments = instruments
         self._log = log
         self._labels = ConsumerLabels()
-        self._requests: Tally[Key] = Tally()
-        self._deprecated: Tally[Key] = Tally()
-        self._refused: Tally[Key] = Tally()
-        self._rollout: Tally[Key] = Tally()
-        self._flag_errors: Tally[Key] = Tally()
-        self._duration: dict[Key, list[float]] = {}
-        self._upstream: dict[Key, list[float]] = {}
+        self._requests: dict[Key, Entry] = {}
+        self._deprecated: dict[Key, int] = {}
+        self._refused: dict[Key, int] = {}
+        self._rollout: dict[Key, int] = {}
+        self._flag_errors: dict[Key, int] = {}
         self._children: dict[tuple[int, Key], Counter] = {}
         self._scheduled: asyncio.TimerHandle | None = None
 
     def record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         place = place_of(exchange)
-        api, endpoint, version, phase = place
-        status = exchange.status
-        code = str(status) if 100 <= status <= 599 else NONE
-        self._requests[api, endpoint, version, phase, exchange.outcome, code] += 1
-        self._duration.setdefault((api, version), []).append(seconds)
+        key = (*place, exchange.outcome, _CODES.get(exchange.status, NONE))
+        entry = self._requests.get(key)
+        if entry is None:
+            entry = self._requests[key] = Entry()
+        entry.seconds.append(seconds)
         if exchange.upstream_seconds is not None:
-            self._upstream.setdefault((api, version), []).append(exchange.upstream_seconds)
-        decision = exchange.decision
-        if isinstance(decision, Forward):
-            if decision.phase is not Phase.ACTIVE:
-                self._deprecated[api, endpoint, version, self._consumer(exchange)] += 1
-        elif isinstance(decision, (Gone, Brownout, Removed)):
-            reason = _REASONS[type(decision)]
-            self._refused[api, endpoint, version, self._consumer(exchange), reason] += 1
+            entry.upstream.append(exchange.upstream_seconds)
+        if place[3] is not _ACTIVE:
+            self._count_consumer(place, exchange)
         for flag, variant in exchange.flags:
-            self._count_flag(api, flag, variant)
+            self._count_flag(place[0], flag, variant)
         if self._log is not None:
             self._log(scope, exchange, seconds, place)
         if self._scheduled is None:
             self._scheduled = asyncio.get_running_loop().call_later(FOLD_SECONDS, self.fold)
+
+    def _count_consumer(self, place: Place, exchange: Exchange) -> None:
+        decision = exchange.decision
+        if isinstance(decision, Forward):
+            key: Key = (*place[:3], self._consumer(exchange))
+            self._deprecated[key] = self._deprecated.get(key, 0) + 1
+        elif isinstance(decision, (Gone, Brownout, Removed)):
+            key = (*place[:3], self._consumer(exchange), _REASONS[type(decision)])
+            self._refused[key] = self._refused.get(key, 0) + 1
 
     def _consumer(self, exchange: Exchange) -> str:
         who = exchange.who
@@ -105,9 +118,11 @@ class WorkerRecorder:
 
     def _count_flag(self, api: str, flag: str, variant: str) -> None:
         if variant.startswith("error:"):
-            self._flag_errors[flag, variant.removeprefix("error:")] += 1
+            failed = (flag, variant.removeprefix("error:"))
+            self._flag_errors[failed] = self._flag_errors.get(failed, 0) + 1
             variant = "error"
-        self._rollout[api, flag, variant] += 1
+        key = (api, flag, variant)
+        self._rollout[key] = self._rollout.get(key, 0) + 1
 
     def fold(self) -> None:
         """Move everything counted so far into the shared metrics."""
@@ -115,8 +130,12 @@ class WorkerRecorder:
             self._scheduled.cancel()
             self._scheduled = None
         metrics = self._instruments
+        for key, entry in self._requests.items():
+            self._child(metrics.requests, key).inc(len(entry.seconds))
+            _fold_times(metrics.duration, (key[0], key[2]), entry.seconds)
+            _fold_times(metrics.upstream, (key[0], key[2]), entry.upstream)
+        self._requests.clear()
         for metric, tally in (
-            (metrics.requests, self._requests),
             (metrics.deprecated, self._deprecated),
             (metrics.refused, self._refused),
             (metrics.rollout, self._rollout),
@@ -125,8 +144,6 @@ class WorkerRecorder:
             for key, number in tally.items():
                 self._child(metric, key).inc(number)
             tally.clear()
-        _fold_times(metrics.duration, self._duration)
-        _fold_times(metrics.upstream, self._upstream)
 
     def _child(self, metric: Counter, key: Key) -> Counter:
         found = self._children.get((id(metric), key))
@@ -135,10 +152,9 @@ class WorkerRecorder:
         return found
 
 
-def _fold_times(metric: FoldedHistogram, times: dict[Key, list[float]]) -> None:
-    for key, values in times.items():
+def _fold_times(metric: FoldedHistogram, key: Key, values: list[float]) -> None:
+    if values:
         counts = [0] * (len(BUCKETS) + 1)
         for value in values:
             counts[bisect_left(BUCKETS, value)] += 1
         metric.labels(*key).fold(counts, sum(values))
-    times.clear()

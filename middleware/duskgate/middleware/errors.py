@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from duskgate.middleware.asgi import ASGIApp, Message, Receive, Scope, Send, answer
+from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send, answer
 from duskgate.middleware.exchange import exchange_of
 from duskgate.middleware.problems import Problem, new_reference, render
 
@@ -14,29 +14,24 @@ _FAULT = Problem(500, "internal-error", "Internal error", "The gateway failed. T
 
 
 class ErrorsMiddleware:
-    """Answers 500 when the app inside raises before it answered; afterwards the response is cut short."""
+    """Answers 500 when the app inside raises before it answered; afterwards the response is cut short.
+
+    Needs ``UsageMiddleware`` outside it, which notes in the exchange that an answer has begun.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send)
         except Exception as error:
             exchange = exchange_of(scope)
             exchange.failure = exchange.failure or "internal-error"
-            if started:
+            if exchange.status:
                 raise
             exchange.reference = new_reference()
             logger.error("internal error %s: %r", exchange.reference, error, exc_info=error)
             base = exchange.plan.problem_base if exchange.plan else "urn:duskgate:problem:"
             status, headers, body = render(_FAULT, exchange.request, base, exchange.reference)
-            exchange.status = status
             await answer(scope, send, status, headers, body)

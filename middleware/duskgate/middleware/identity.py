@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send, raw_path
 from duskgate.middleware.exchange import exchange_of
-from duskgate.policy.identify import identify
-from duskgate.policy.plan import Plan
+from duskgate.policy.identify import ANONYMOUS, Who, identify
+from duskgate.policy.plan import Identity, Plan
 from duskgate.policy.request import Request
+
+REMEMBERED = 4096
+"""Callers kept in mind, so that their keyed digest is not worked out for every request."""
 
 
 class IdentityMiddleware:
@@ -20,15 +23,31 @@ class IdentityMiddleware:
     def __init__(self, app: ASGIApp, plan: Callable[[], Plan]) -> None:
         self.app = app
         self.plan = plan
+        self._known: dict[bytes, Who] = {}
+        self._known_of: Identity | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
         plan = exchange.plan = self.plan()
         headers = scope["headers"]
         fields = dict(headers)
-        exchange.who = who = identify(plan.identity, fields)
+        exchange.who = who = self._who(plan.identity, fields)
         method = scope.get("method", "GET")  # a WebSocket handshake is a GET, RFC 6455 section 4.1
         exchange.request = Request(
             method, raw_path(scope), scope["query_string"], headers, fields, who.consumer
         )
         await self.app(scope, receive, send)
+
+    def _who(self, identity: Identity, fields: dict[bytes, bytes]) -> Who:
+        """``identify``, remembered for callers named by the first header: most are."""
+        if not identity.callers:
+            return ANONYMOUS
+        value = fields.get(identity.callers[0].key)
+        if not value:
+            return identify(identity, fields)
+        if self._known_of is not identity or len(self._known) >= REMEMBERED:
+            self._known, self._known_of = {}, identity
+        who = self._known.get(value)
+        if who is None:
+            who = self._known[value] = identify(identity, fields)
+        return who

@@ -29,7 +29,7 @@ class NoticesMiddleware:
 
         async def marked(message: Message) -> None:
             if message["type"] in _STARTS:
-                message = {**message, "headers": apply(marks, message.get("headers", ()), successor)}
+                message["headers"] = apply(marks, message.get("headers", ()), successor)
             await send(message)
 
         await self.app(scope, receive, marked)

@@ -7,43 +7,66 @@ import re
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.exchange import exchange_of
 from duskgate.policy.decision import BadRequest
-from duskgate.policy.request import Header
+from duskgate.policy.request import Request
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::\d{0,5})?")
 
 
+REMEMBERED = 1024
+"""Well-formed hosts kept in mind, so that a host is not parsed for every request."""
+
+
 class RequestCheckMiddleware:
-    """Decides BadRequest for a broken ``Host`` or contradictory framing (RFC 9112 sections 3.2 and 6.3)."""
+    """Decides BadRequest for a broken ``Host`` or contradictory framing (RFC 9112 sections 3.2 and 6.3).
+
+    Needs ``IdentityMiddleware`` outside it.
+    """
 
     def __init__(self, app: ASGIApp, refuse: ASGIApp) -> None:
         """``refuse`` answers the requests that fail; ``app`` gets the others."""
         self.app = app
         self.refuse = refuse
+        self._good_hosts: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reason = fault(scope["headers"], scope["http_version"], scope.get("method", "GET"))
+        exchange = exchange_of(scope)
+        request = exchange.request
+        if request is None:
+            raise RuntimeError("RequestCheckMiddleware needs IdentityMiddleware outside it")
+        reason = self._fault(request, scope["http_version"])
         if reason is None:
             await self.app(scope, receive, send)
             return
-        exchange_of(scope).decision = BadRequest(reason)
+        exchange.decision = BadRequest(reason)
         await self.refuse(scope, receive, send)
 
+    def _fault(self, request: Request, version: str) -> str | None:
+        """``fault``, without reading an ordinary request's host and framing again."""
+        fields = request.fields
+        ordinary = (
+            fields.get(b"host") in self._good_hosts
+            and len(fields) == len(request.headers)
+            and b"content-length" not in fields
+            and b"transfer-encoding" not in fields
+            and request.method != "CONNECT"
+        )
+        if ordinary:
+            return None
+        reason = fault(request, version)
+        if reason is None and fields.get(b"host"):
+            if len(self._good_hosts) >= REMEMBERED:
+                self._good_hosts.clear()
+            self._good_hosts.add(fields[b"host"])
+        return reason
 
-def fault(headers: list[Header], version: str, method: str) -> str | None:
+
+def fault(request: Request, version: str) -> str | None:
     """What is wrong with a request's head, in words for the caller; ``None`` if nothing is."""
-    hosts: list[bytes] = []
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    for name, value in headers:
-        if name == b"host":
-            hosts.append(value)
-        elif name == b"content-length":
-            lengths.append(value)
-        elif name == b"transfer-encoding":
-            codings.append(value)
-    if method == "CONNECT":
+    if request.method == "CONNECT":
         return "this gateway is no tunnel: CONNECT is not served"
-    return _host_fault(hosts, version) or (_framing_fault(lengths, codings) if lengths or codings else None)
+    return _host_fault(request.values(b"host"), version) or _framing_fault(
+        request.values(b"content-length"), request.values(b"transfer-encoding")
+    )
 
 
 def _host_fault(hosts: list[bytes], version: str) -> str | None:

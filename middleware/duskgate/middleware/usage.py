@@ -9,6 +9,8 @@ from duskgate.middleware.asgi import ASGIApp, Message, Receive, Scope, Send
 from duskgate.middleware.exchange import Exchange, exchange_of
 
 _STARTS = frozenset(("http.response.start", "websocket.http.response.start"))
+SWITCHED = 101
+"""The status that stands for a WebSocket that was accepted."""
 
 
 class Recorder(Protocol):
@@ -32,8 +34,11 @@ class UsageMiddleware:
         started = perf_counter()
 
         async def noted(message: Message) -> None:
-            if message["type"] in _STARTS:
+            kind = message["type"]
+            if kind in _STARTS:
                 exchange.status = message["status"]
+            elif kind == "websocket.accept":
+                exchange.status = SWITCHED
             await send(message)
 
         try:

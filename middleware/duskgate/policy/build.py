@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from urllib.parse import quote
 
 from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.marks import Marks, mark
-from duskgate.policy.plan import Api, Routes, Rule, SuccessorPath
-from duskgate.policy.resolvers import Explicit, FlagResolver, HeaderResolver, MediaTypeResolver
+from duskgate.policy.plan import Api, Routes, Rule, Successor
+from duskgate.policy.resolvers import (
+    Explicit,
+    FlagResolver,
+    HeaderResolver,
+    HostResolver,
+    MediaTypeResolver,
+    QueryResolver,
+)
 from duskgate.policy.trie import TemplateError, parameter_names
 
 
@@ -34,7 +42,7 @@ def make_rule(
     rewrite: bytes | None = None,
     vary: Sequence[str] = (),
     callers: Sequence[str] = (),
-    successor_path: SuccessorPath | None = None,
+    successor: Successor | None = None,
 ) -> Rule:
     """Compile a rule. ``vary``: headers that choose versions; ``callers``: headers that name the caller."""
     everyone = tuple(vary) if not lifecycle.grace else tuple(dict.fromkeys((*vary, *callers)))
@@ -55,22 +63,19 @@ def make_rule(
         untold=pair(False),
         told=pair(True),
         graced=MappingProxyType(graced),
-        successor_path=successor_path,
+        successor=successor,
     )
 
 
 def make_routes(apis: Iterable[Api]) -> Routes:
     """Index apis by path. An api with a version in its path is found with and without that segment."""
-    table: dict[tuple[bytes | None, ...], Api] = {}
-    bare_forms: dict[tuple[bytes | None, ...], Api] = {}
-    for api in apis:
-        table[api.path] = api
-        bare = tuple(segment for segment in api.path if segment is not None)
-        if None in api.path:
-            bare_forms.setdefault(bare, api)
-    table = {**bare_forms, **table}
-    indexes = {path.index(None) for path in table if None in path}
-    return Routes(MappingProxyType(table), max(map(len, table), default=0), tuple(sorted(indexes)))
+    routes = Routes()
+    known = list(apis)
+    for api in known:
+        routes.add(api.path, api)
+    for api in known:
+        routes.add(tuple(segment for segment in api.path if segment is not None), api)
+    return routes
 
 
 def version_texts(names: Iterable[str]) -> Mapping[bytes, str]:
@@ -89,7 +94,26 @@ def version_shape(names: Iterable[str]) -> re.Pattern[bytes]:
     return re.compile("|".join(sorted(shapes)).encode() or b"(?!)", re.IGNORECASE)
 
 
-def make_successor_path(template: str, source: str) -> SuccessorPath:
+def make_successor(
+    path: tuple[bytes | None, ...],
+    resolvers: Iterable[Explicit],
+    version: str,
+    parts: tuple[bytes | int, ...] | None = None,
+) -> Successor | None:
+    """Compile where the next version has its resources: by path, else by host, else by query."""
+    name = quote(version, safe="").encode()
+    head = b"".join(b"/" + (name if segment is None else segment) for segment in path)
+    if None in path:
+        return Successor(head, parts=parts)
+    for resolver in resolvers:
+        if isinstance(resolver, HostResolver):
+            return Successor(head, host=(resolver.before + name, resolver.after), parts=parts)
+        if isinstance(resolver, QueryResolver):
+            return Successor(head, query=(quote(resolver.name, safe="").encode(), name), parts=parts)
+    return None
+
+
+def make_successor_parts(template: str, source: str) -> tuple[bytes | int, ...]:
     """Compile the successor's path template against the endpoint's own, which names the parameters.
 
     Raises TemplateError for a parameter that the endpoint's template does not have.
@@ -99,9 +123,7 @@ def make_successor_path(template: str, source: str) -> SuccessorPath:
         if name not in parameter_names(source):
             raise TemplateError(f"{{{name}}} is not a parameter of {source}")
     parts = [part for part in template.split("/") if part]
-    return SuccessorPath(
-        tuple(known[part[1:-1]] if part.startswith("{") else part.encode() for part in parts)
-    )
+    return tuple(known[part[1:-1]] if part.startswith("{") else part.encode() for part in parts)
 
 
 def flag_names(api_flags: Iterable[FlagResolver], rollout_flag: str | None) -> tuple[str, ...]:

@@ -1,16 +1,19 @@
-"""The closed set of things that can happen to one request."""
+"""The closed set of things that can happen to one request.
+
+Immutable records: named tuples, since one is made for every request and they cost a third of what frozen
+dataclasses do.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from duskgate.policy.lifecycle import Phase, Window
 from duskgate.policy.marks import Marks
 from duskgate.policy.plan import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """Send the request to the rule's backend. ``target`` is the raw path and query to ask it for."""
 
     rule: Rule
@@ -22,8 +25,7 @@ class Forward:
     in_grace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(NamedTuple):
     """The sunset has come: 410. ``max_age`` is how long the answer may be cached, in seconds."""
 
     rule: Rule
@@ -33,8 +35,7 @@ class Gone:
     max_age: int
 
 
-@dataclass(frozen=True, slots=True)
-class Brownout:
+class Brownout(NamedTuple):
     """The sunset is being rehearsed: 410 until the window ends."""
 
     rule: Rule
@@ -45,8 +46,7 @@ class Brownout:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """The version or endpoint is past its removal: 404."""
 
     rule: Rule
@@ -55,13 +55,11 @@ class Removed:
     chosen_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
+class NotFound(NamedTuple):
     """No api is at this path: 404."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownVersion:
+class UnknownVersion(NamedTuple):
     """The request names a version that the api does not have, or names none where it must."""
 
     api: str
@@ -71,8 +69,7 @@ class UnknownVersion:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class VersionConflict:
+class VersionConflict(NamedTuple):
     """Two signals name different versions: 400. Each is (where it stood, what it said)."""
 
     api: str
@@ -80,8 +77,7 @@ class VersionConflict:
     second: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class BadRequest:
+class BadRequest(NamedTuple):
     """The request cannot be read safely: 400."""
 
     reason: str

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from duskgate.policy.plan import Identity
 
 ANONYMOUS_LABEL = "anonymous"
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(NamedTuple):
     """One caller.
 
     ``consumer`` is the known name, if any. ``label`` is what metrics and logs may show: the known name, a

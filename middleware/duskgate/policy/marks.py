@@ -18,17 +18,16 @@ _EXPOSED = b"Deprecation, Sunset, Link"
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The header lines that go on an answer, and the names they replace there."""
+    """The header lines that go on an answer, and the names they replace there.
+
+    ``told``: a notice is among them.
+    """
 
     lines: tuple[Header, ...] = ()
     replaced: frozenset[bytes] = frozenset()
     private: bool = False
     no_store: bool = False
-
-    @property
-    def told(self) -> bool:
-        """Whether a notice is among the lines."""
-        return bool(self.replaced)
+    told: bool = False
 
 
 UNMARKED = Marks()
@@ -48,7 +47,7 @@ def mark(
     replaced = frozenset(name for name, _ in lines if name != b"link")
     if vary:
         lines.append((b"vary", ", ".join(vary).encode("latin-1")))
-    return Marks(tuple(lines), replaced, private, no_store)
+    return Marks(tuple(lines), replaced, private, no_store, told=bool(replaced))
 
 
 def _notices(lifecycle: Lifecycle, sunset: int | None) -> Iterable[Header]:
@@ -75,14 +74,18 @@ def apply(marks: Marks, headers: Iterable[Header], successor: bytes | None = Non
 
     Names in ``headers`` are lower case, as ASGI has them.
     """
-    out = [header for header in headers if header[0] not in marks.replaced]
-    names = [name for name, _ in out]
-    out += marks.lines
+    out = list(headers)
     if marks.told:
+        names = dict(out)
+        if not marks.replaced.isdisjoint(names):
+            out = [header for header in out if header[0] not in marks.replaced]
+        out += marks.lines
         if successor is not None:
             out.append((b"link", link(successor, b"successor-version")))
         if b"access-control-allow-origin" in names:
             out = _exposed(out)
+    else:
+        out += marks.lines
     if marks.no_store:
         out = _cache_control(out, b"no-store")
     elif marks.private:

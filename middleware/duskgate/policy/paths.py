@@ -8,10 +8,10 @@ reaches a version or an endpoint under a name the rules do not know.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-Segments = tuple[bytes, ...]
+Segments = Sequence[bytes]
 
 _UNUSUAL = re.compile(rb"[%;\\\x00]|//|/\.")
 _SEPARATORS = re.compile(rb"[/\\]")
@@ -22,20 +22,12 @@ class BadPath(ValueError):
     """The path cannot be read safely; the message says why, in words for the caller."""
 
 
-class Reading(NamedTuple):
-    """A path as the rules read it.
-
-    ``segments`` is the path with percent-encoding undone, empty segments and matrix parameters left out.
-    ``decoded`` is what a backend sees that also takes ``%2F``, ``%5C`` and ``\\`` for separators, where
-    that differs; otherwise ``None``.
-    """
-
-    segments: Segments
-    decoded: Segments | None
-
-
-def read(raw: bytes) -> Reading:
+def read(raw: bytes) -> tuple[Segments, Segments | None]:
     """Read the raw (still encoded) path of a request target, RFC 3986 section 3.3.
+
+    Returns its segments, with percent-encoding undone and empty segments and matrix parameters left out;
+    and what a backend sees that also takes ``%2F``, ``%5C`` and ``\\`` for separators, where that differs,
+    else ``None``.
 
     Raises BadPath for a path that is not absolute, or that holds a dot segment or a NUL in any spelling.
     """
@@ -43,13 +35,11 @@ def read(raw: bytes) -> Reading:
         raise BadPath("the request target is not an absolute path")
     if _UNUSUAL.search(raw) is None:
         parts = raw.split(b"/")
-        if parts[-1]:
-            return Reading(tuple(parts[1:]), None)
-        return Reading(tuple(parts[1:-1]), None)
+        return parts[1:] if parts[-1] else parts[1:-1], None
     return _read_unusual(raw)
 
 
-def _read_unusual(raw: bytes) -> Reading:
+def _read_unusual(raw: bytes) -> tuple[Segments, Segments | None]:
     kept: list[bytes] = []
     decoded: list[bytes] = []
     for part in raw.split(b"/"):
@@ -61,7 +51,7 @@ def _read_unusual(raw: bytes) -> Reading:
             raise BadPath("the path holds a dot segment; send it with . and .. already resolved")
         decoded += filter(None, pieces)
         kept += filter(None, (_bare(plain),))
-    return Reading(tuple(kept), tuple(decoded) if decoded != kept else None)
+    return kept, decoded if decoded != kept else None
 
 
 def _bare(segment: bytes) -> bytes:
@@ -71,13 +61,14 @@ def _bare(segment: bytes) -> bytes:
 
 def offset_after(raw: bytes, count: int) -> int:
     """Where in ``raw`` its first ``count`` segments end, counting as ``read`` counts them."""
+    if _UNUSUAL.search(raw) is None:
+        return count + sum(map(len, raw.split(b"/", count + 1)[1 : count + 1]))
     position = 0
-    usual = _UNUSUAL.search(raw) is None
     while count:
         start = position + 1
         position = raw.find(b"/", start)
         if position < 0:
             return len(raw)
-        if usual or _bare(unquote_to_bytes(raw[start:position])):
+        if _bare(unquote_to_bytes(raw[start:position])):
             count -= 1
     return position

@@ -60,10 +60,18 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class SuccessorPath:
-    """An endpoint's path in the next version, where that differs: literals and parameter positions."""
+class Successor:
+    """Where the next version has a resource.
 
-    parts: tuple[bytes | int, ...]
+    ``head`` comes before the resource's path: the next version's api path, with its host if that tells the
+    versions apart. ``query`` is the parameter that does, if one does. ``parts`` is the resource's path where
+    it differs there: literals, and positions of the request's own segments.
+    """
+
+    head: bytes
+    host: tuple[bytes, bytes] | None = None
+    query: tuple[bytes, bytes] | None = None
+    parts: tuple[bytes | int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class Rule:
 
     ``untold`` and ``told`` are the marks before and after callers are told of the lifecycle; the second of
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
+    ``successor`` is missing where there is none, or where only a header tells the versions apart.
     """
 
     api: str
@@ -83,7 +92,7 @@ class Rule:
     untold: tuple[Marks, Marks]
     told: tuple[Marks, Marks]
     graced: Mapping[str, tuple[Marks, Marks]]
-    successor_path: SuccessorPath | None = None
+    successor: Successor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,31 +153,53 @@ class Identity:
     key: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+Found = tuple[Api, bytes | None, int]
+"""An api, the version text that stands in the path, and the number of segments that are the api's own."""
+
+
 class Routes:
-    """Every api by its path. Keys hold ``None`` in place of a version segment."""
+    """Every api by its path: a trie in which a literal segment comes before the place of a version."""
 
-    table: Mapping[tuple[bytes | None, ...], Api] = field(default_factory=dict)
-    longest: int = 0
-    version_indexes: tuple[int, ...] = ()
+    __slots__ = ("_api", "_literals", "_version")
 
-    def find(self, path: Segments) -> tuple[Api, bytes | None, int] | None:
-        """The api with the longest path that this path begins with.
+    def __init__(self) -> None:
+        self._api: Api | None = None
+        self._literals: dict[bytes, Routes] = {}
+        self._version: Routes | None = None
 
-        Returns it with the version text that stands in the path and the number of segments matched. A
-        segment in the version's place that does not look like a version is read as part of the resource.
+    def add(self, path: tuple[bytes | None, ...], api: Api) -> None:
+        """Put an api under a path, ``None`` standing for its version; one that is there already stays."""
+        node = self
+        for segment in path:
+            if segment is not None:
+                node = node._literals.setdefault(segment, Routes())
+            else:
+                node._version = node = node._version or Routes()
+        node._api = node._api or api
+
+    def find(self, path: Segments) -> Found | None:
+        """The api that this path begins with: literals first, and the longest.
+
+        A segment in a version's place that does not look like one is read as part of the resource.
         """
-        for length in range(min(self.longest, len(path)), -1, -1):
-            head: tuple[bytes | None, ...] = path[:length]
-            api = self.table.get(head)
-            if api is not None:
-                return api, None, length
-            for index in self.version_indexes:
-                if index < length:
-                    api = self.table.get((*head[:index], None, *head[index + 1 :]))
-                    if api is not None and api.shape.fullmatch(path[index]):
-                        return api, path[index], length
-        return None
+        return self._find(path, 0, None)
+
+    def _find(self, path: Segments, index: int, text: bytes | None) -> Found | None:
+        if index < len(path):
+            segment = path[index]
+            literal = self._literals.get(segment)
+            if literal is not None:
+                found = literal._find(path, index + 1, text)
+                if found is not None:
+                    return found
+            if self._version is not None:
+                found = self._version._find(path, index + 1, segment)
+                if found is not None:
+                    return found
+        api = self._api
+        if api is None or not (text is None or text in api.by_text or api.shape.fullmatch(text)):
+            return None
+        return api, text, index
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from duskgate.policy.decision import BadRequest, NotFound, UnknownVersion, VersionConflict
 from duskgate.policy.paths import BadPath, Segments, read
-from duskgate.policy.plan import Api, Plan
+from duskgate.policy.plan import Api, Found, Plan
 from duskgate.policy.request import Request
 from duskgate.policy.resolvers import HostResolver
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Where a request is bound. ``version`` is the one it names, ``None`` if it names none.
 
     ``rest`` is the path below the api's; ``decoded_rest`` is the same with encoded separators undone, where
@@ -41,44 +40,48 @@ def route(plan: Plan, request: Request) -> Route | Refused:
     if decoded is None:
         return _named(found, segments, None, request)
     other = plan.routes.find(decoded)
-    if (found and (found[0], found[1])) != (other and (other[0], other[1])):
+    if (found and found[:2]) != (other and other[:2]):
         return BadRequest("encoded separators make the path ambiguous: it could be for two versions")
     return _named(found, segments, decoded, request)
 
 
 def _named(
-    found: tuple[Api, bytes | None, int] | None, path: Segments, decoded: Segments | None, request: Request
+    found: Found | None, path: Segments, decoded: Segments | None, request: Request
 ) -> Route | Refused:
     if found is None:
         return NotFound()
     api, text, matched = found
-    version, source, refused = _signals(api, text, request)
-    if refused is not None:
-        return refused
-    rest = decoded[matched:] if decoded is not None else None
-    return Route(api, version, source, text is not None, matched, path[matched:], rest)
-
-
-def _signals(api: Api, in_path: bytes | None, request: Request) -> tuple[str | None, str, Refused | None]:
     version: str | None = None
     named_by = "default"
-    if in_path is not None:
+    if text is not None:
         named_by = "path"
-        version = api.by_text.get(in_path)
+        version = api.by_text.get(text)
         if version is None:
-            return None, named_by, _unknown(api, named_by, in_path, 404)
+            return _unknown(api, named_by, text, 404)
+    if api.resolvers:
+        said = _signals(api, version, named_by, request)
+        if isinstance(said, (UnknownVersion, VersionConflict)):
+            return said
+        version, named_by = said
+    rest = decoded[matched:] if decoded is not None else None
+    return Route(api, version, named_by, text is not None, matched, path[matched:], rest)
+
+
+def _signals(
+    api: Api, version: str | None, named_by: str, request: Request
+) -> tuple[str | None, str] | UnknownVersion | VersionConflict:
+    """Read every resolver outside the path; they must all agree, with each other and with the path."""
     for resolver in api.resolvers:
         for text in resolver.read(request):
             said = api.by_text.get(text)
             if said is None:
                 status = 404 if isinstance(resolver, HostResolver) else 400
-                return None, named_by, _unknown(api, resolver.label, text, status)
+                return _unknown(api, resolver.label, text, status)
             if version is None:
                 version, named_by = said, resolver.label
             elif said != version:
-                conflict = VersionConflict(api.name, (named_by, version), (resolver.label, said))
-                return None, named_by, conflict
-    return version, named_by, None
+                return VersionConflict(api.name, (named_by, version), (resolver.label, said))
+    return version, named_by
 
 
 def _unknown(api: Api, source: str, text: bytes, status: int) -> UnknownVersion:
