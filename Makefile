@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check test-system bench schema format clean
+.PHONY: demo test check test-system bench schema dashboards format clean
 
 demo: $(READY)
 	$(BIN)/duskgate demo $(ARGS)
@@ -27,6 +27,9 @@ bench: $(READY)
 
 schema: $(READY)
 	$(BIN)/python -m duskgate.config.schema > config/gateway.schema.json
+
+dashboards: $(READY)
+	$(BIN)/python deploy/grafana/build.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from duskgate.config import dates, models
-from duskgate.config.tree import Path, suggest
+from duskgate.config.tree import Path as Place
+from duskgate.config.tree import suggest
 from duskgate.policy.build import make_successor_parts
 from duskgate.policy.trie import TemplateError, Trie, parse_template
 
@@ -15,24 +18,25 @@ from duskgate.policy.trie import TemplateError, Trie, parse_template
 class Finding:
     """A mistake and the place of the document that it is about."""
 
-    path: Path
+    path: Place
     reason: str
     hint: str = ""
 
 
 def findings(
-    document: models.Document, flags: Collection[str] | None, *, standalone: bool = False
+    document: models.Document, flags: Collection[str] | None, folder: Path, *, standalone: bool = False
 ) -> Iterator[Finding]:
-    """Every mistake across sections.
+    """Every mistake across sections. ``folder`` is where relative paths start.
 
     ``flags`` are the flags that exist, ``None`` if that cannot be known here. A ``standalone`` document is
     for the middleware inside an application, which needs no backends.
     """
     yield from _ports(document)
     yield from _consumers(document)
+    yield from _tls(document, folder)
     seen: dict[tuple[str | None, ...], str] = {}
     for name, api in document.apis.items():
-        at: Path = ("apis", name)
+        at: Place = ("apis", name)
         shape = tuple(None if part == "{version}" else part for part in api.segments)
         if shape in seen:
             yield Finding((*at, "path"), f"is also the path of the api {seen[shape]}")
@@ -40,7 +44,7 @@ def findings(
         yield from _path(api, at)
         yield from _resolve(api, at, flags)
         for version_name, version in api.versions.items():
-            place: Path = (*at, "versions", version_name)
+            place: Place = (*at, "versions", version_name)
             if not standalone or version.backend is not None:
                 yield from _backend(document, version, place)
             yield from _rollout(api, version_name, version, place, flags)
@@ -58,7 +62,7 @@ def findings(
 
 def _ports(document: models.Document) -> Iterator[Finding]:
     admin = document.admin
-    if admin.listen == document.server.listen and admin.listen.port:
+    if admin.listen.clashes(document.server.listen):
         yield Finding(("admin", "listen"), "is also server.listen", "give the admin server a port of its own")
     if not admin.listen.loopback and not admin.token:
         reason = "is reachable from other machines, and admin.token is not set"
@@ -70,7 +74,7 @@ def _consumers(document: models.Document) -> Iterator[Finding]:
     owner: dict[tuple[str, str], str] = {}
     for name, consumer in document.consumers.items():
         for header, value in consumer.match.items():
-            at: Path = ("consumers", name, "match", header)
+            at: Place = ("consumers", name, "match", header)
             if header.lower() not in headers:
                 hint = suggest(header, [step.header for step in document.identity if step.header])
                 yield Finding(
@@ -81,20 +85,35 @@ def _consumers(document: models.Document) -> Iterator[Finding]:
             owner.setdefault((header.lower(), value), name)
 
 
-def _path(api: models.Api, at: Path) -> Iterator[Finding]:
+def _tls(document: models.Document, folder: Path) -> Iterator[Finding]:
+    for name, backend in document.backends.items():
+        for key in ("ca", "cert", "key"):
+            file = getattr(backend.tls, key)
+            if file is not None and not os.access(folder / file, os.R_OK):
+                yield Finding(("backends", name, "tls", key), f"{folder / file} cannot be read")
+        if (backend.tls.cert is None) != (backend.tls.key is None):
+            yield Finding(("backends", name, "tls"), "cert and key go together")
+        kinds = {base.split(":", 1)[0] for base in backend.bases}
+        if backend.transport == "httpx" and "unix" in kinds and len(backend.bases) > 1:
+            yield Finding(("backends", name, "targets"), "the httpx transport takes one Unix socket, alone")
+
+
+def _path(api: models.Api, at: Place) -> Iterator[Finding]:
     if api.path.count("{") != api.segments.count("{version}") or api.segments.count("{version}") > 1:
         yield Finding((*at, "path"), "may hold {version} once, as a whole segment, and no other parameter")
-    elif "?" in api.path or "#" in api.path or ";" in api.path or "*" in api.path:
-        yield Finding((*at, "path"), "is a literal path: it holds no ?, #, ; or *")
+    elif any(sign in api.path for sign in "?#;*%\\"):
+        yield Finding((*at, "path"), "is a literal path: it holds no ?, #, ;, *, % or backslash")
+    elif not {".", ".."}.isdisjoint(api.segments):
+        yield Finding((*at, "path"), "holds a dot segment, which no request may")
 
 
-def _resolve(api: models.Api, at: Path, flags: Collection[str] | None) -> Iterator[Finding]:
+def _resolve(api: models.Api, at: Place, flags: Collection[str] | None) -> Iterator[Finding]:
     in_path = "{version}" in api.segments
     reads_path = any(step.path for step in api.steps)
     if in_path and not reads_path:
         yield Finding((*at, "resolve"), "the path holds {version}, but path is not among the resolvers")
     for index, step in enumerate(api.resolve or ()):
-        place: Path = (*at, "resolve", index)
+        place: Place = (*at, "resolve", index)
         if step.path and not in_path:
             yield Finding(place, "there is no {version} in the api's path", "write path: /api/{version}")
         if step.flag is not None:
@@ -108,17 +127,18 @@ def _resolve(api: models.Api, at: Path, flags: Collection[str] | None) -> Iterat
         yield Finding(at, "nothing says which version a request is for", hint)
 
 
-def _known(kind: str, name: str, known: list[str], at: Path) -> Iterator[Finding]:
+def _known(kind: str, name: str, known: list[str], at: Place) -> Iterator[Finding]:
     if name not in known:
         yield Finding(at, f"there is no {kind} {name!r}", suggest(name, known))
 
 
-def _known_flag(name: str, flags: Collection[str] | None, at: Path) -> Iterator[Finding]:
-    if flags is not None:
-        yield from _known("flag", name, sorted(flags), at)
+def _known_flag(name: str, flags: Collection[str] | None, at: Place) -> Iterator[Finding]:
+    if flags is not None and name not in flags:
+        hint = suggest(name, sorted(flags)) or "add it to the flags file, and name that in the section flags"
+        yield Finding(at, f"there is no flag {name!r}", hint)
 
 
-def _backend(document: models.Document, version: models.Version, at: Path) -> Iterator[Finding]:
+def _backend(document: models.Document, version: models.Version, at: Place) -> Iterator[Finding]:
     if version.backend is None:
         yield Finding(at, "has no backend", "add backend: NAME")
     else:
@@ -126,7 +146,7 @@ def _backend(document: models.Document, version: models.Version, at: Path) -> It
 
 
 def _rollout(
-    api: models.Api, name: str, version: models.Version, at: Path, flags: Collection[str] | None
+    api: models.Api, name: str, version: models.Version, at: Place, flags: Collection[str] | None
 ) -> Iterator[Finding]:
     rollout = version.rollout
     if rollout is None:
@@ -144,7 +164,7 @@ def _lifecycle(
     version: str,
     lifecycle: models.Lifecycle,
     own: set[str],
-    at: Path,
+    at: Place,
 ) -> Iterator[Finding]:
     for mistake in dates.mistakes(lifecycle, own):
         yield Finding((*at, *mistake.path), mistake.reason, mistake.hint)
@@ -153,11 +173,11 @@ def _lifecycle(
         if lifecycle.successor == version:
             yield Finding((*at, "successor"), "the version is its own successor")
     for index, item in enumerate(lifecycle.grace or () if "grace" in own else ()):
-        place: Path = (*at, "grace", index, "consumer")
+        place: Place = (*at, "grace", index, "consumer")
         yield from _known("consumer", item.consumer, list(document.consumers), place)
 
 
-def _successors(api: models.Api, at: Path) -> Iterator[Finding]:
+def _successors(api: models.Api, at: Place) -> Iterator[Finding]:
     """Successors must lead somewhere: v1 to v2 to v1 would send callers round in circles."""
     following = {
         name: version.lifecycle.successor
@@ -177,22 +197,26 @@ def _successors(api: models.Api, at: Path) -> Iterator[Finding]:
             return
 
 
-def _endpoints(document: models.Document, api: models.Api, at: Path) -> Iterator[Finding]:
+def _endpoints(document: models.Document, api: models.Api, at: Place) -> Iterator[Finding]:
     trie: Trie[str] = Trie()
     for index, endpoint in enumerate(api.endpoints):
-        place: Path = (*at, "endpoints", index)
+        place: Place = (*at, "endpoints", index)
         try:
             template = parse_template(endpoint.path)
         except TemplateError as error:
             yield Finding((*place, "path"), str(error))
             continue
-        taken = trie.add(template, frozenset(endpoint.methods), endpoint.path)
+        if "%" in endpoint.path:
+            yield Finding(
+                (*place, "path"), "is compared with decoded paths: write it without percent-encoding"
+            )
+        taken = trie.add(template, endpoint.covered, endpoint.path)
         if taken is not None:
             yield Finding((*place, "path"), f"covers the same requests as the endpoint {taken}")
         if not endpoint.versions:
             yield Finding((*place, "versions"), "names no version", "add versions: {v1: {lifecycle: ...}}")
         for name, own in endpoint.versions.items():
-            spot: Path = (*place, "versions", name)
+            spot: Place = (*place, "versions", name)
             yield from _known("version", name, list(api.versions), spot)
             if name in api.versions:
                 yield from _endpoint_version(
@@ -206,7 +230,7 @@ def _endpoint_version(
     endpoint: models.Endpoint,
     name: str,
     own: models.Lifecycle,
-    at: Path,
+    at: Place,
 ) -> Iterator[Finding]:
     whole = dates.merged(own, api.versions[name].lifecycle)
     yield from _lifecycle(document, api, name, whole, own.model_fields_set, at)

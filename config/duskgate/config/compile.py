@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from duskgate.config import dates, models
@@ -43,7 +44,7 @@ from duskgate.policy.resolvers import (
 from duskgate.policy.trie import Trie, parse_template
 
 
-def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: bytes) -> Plan:
+def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: bytes, folder: Path) -> Plan:
     """Compile a document that ``check.findings`` found nothing wrong with."""
     identity = _identity(document, identity_key)
     callers = tuple(caller.name for caller in identity.callers)
@@ -52,7 +53,9 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
         digest=digest_of_yaml,
         apis=MappingProxyType(apis),
         routes=make_routes(apis.values()),
-        backends=MappingProxyType({name: _backend(name, one) for name, one in document.backends.items()}),
+        backends=MappingProxyType(
+            {name: _backend(name, one, folder) for name, one in document.backends.items()}
+        ),
         identity=identity,
         flags=frozenset(flag for api in apis.values() for flag in api.flags),
         problem_base=document.server.problem_types,
@@ -74,10 +77,15 @@ def _identity(document: models.Document, key: bytes) -> Identity:
     return Identity(callers, MappingProxyType(consumers), MappingProxyType(known), key)
 
 
-def _backend(name: str, backend: models.Backend) -> Backend:
+def _backend(name: str, backend: models.Backend, folder: Path) -> Backend:
     bounds = backend.timeouts
     timeouts = Timeouts(bounds.connect / 1000, bounds.response / 1000, bounds.idle / 1000)
-    tls = Tls(backend.tls.ca, backend.tls.cert, backend.tls.key, backend.tls.server_name)
+    files = {
+        key: str(folder / file)
+        for key in ("ca", "cert", "key")
+        if (file := getattr(backend.tls, key)) is not None
+    }
+    tls = Tls(**files, server_name=backend.tls.server_name)
     return Backend(name, backend.bases, timeouts, backend.host_header, backend.transport, tls)
 
 
@@ -87,12 +95,15 @@ def _explicit(step: models.ResolveStep) -> Explicit | None:
     if step.query is not None:
         return QueryResolver(step.query)
     if step.media_type is not None:
-        before, after = step.media_type.lower().encode().split(b"{version}")
-        return MediaTypeResolver(before, after)
+        return MediaTypeResolver(*_around_version(step.media_type))
     if step.host is not None:
-        before, after = step.host.lower().encode().split(b"{version}")
-        return HostResolver(before, after)
+        return HostResolver(*_around_version(step.host))
     return None
+
+
+def _around_version(template: str) -> tuple[bytes, bytes]:
+    before, _, after = template.partition("{version}")
+    return before.lower().encode(), after.lower().encode()
 
 
 def _resolvers(api: models.Api) -> tuple[Explicit, ...]:
@@ -126,7 +137,7 @@ def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
         versions=tuple(api.versions),
         by_text=version_texts(api.versions),
         rules=MappingProxyType(rules),
-        endpoints=_endpoints(name, api, vary, callers, rules),
+        endpoints=_endpoints(name, api, vary, callers, rules) if api.endpoints else None,
         rollouts=MappingProxyType(rollouts),
         flags=flag_names(flag_resolvers, moved.flag if moved else None),
     )
@@ -178,8 +189,5 @@ def _endpoints(
     trie: Trie[Mapping[str, Rule]] = Trie()
     for endpoint in api.endpoints:
         rules = {version: _rule(name, api, version, endpoint, vary, callers) for version in whole}
-        methods = frozenset(endpoint.methods)
-        if "GET" in methods:
-            methods |= {"HEAD"}  # RFC 9110 section 9.3.2: HEAD is GET without the content
-        trie.add(parse_template(endpoint.path), methods, MappingProxyType(rules))
+        trie.add(parse_template(endpoint.path), endpoint.covered, MappingProxyType(rules))
     return trie

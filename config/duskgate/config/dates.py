@@ -8,7 +8,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from duskgate.config import models
-from duskgate.config.scalars import After, When
+from duskgate.config.scalars import LAST_MS, After, When
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Grace, Lifecycle, Window
 
@@ -35,19 +35,27 @@ def merged(own: models.Lifecycle, inherited: models.Lifecycle | None) -> models.
 def compiled(lifecycle: models.Lifecycle) -> Lifecycle:
     """The lifecycle with every date an instant. Call it once ``mistakes`` finds none."""
     start = lifecycle.announced
+    sunset, removed = _instant(lifecycle.sunset, start), _instant(lifecycle.removed, start)
+    rehearsals = [_window(item) for item in lifecycle.brownouts or () if sunset is not None]
     return Lifecycle(
         announced=start,
         deprecated=_instant(lifecycle.deprecated, start),
-        sunset=_instant(lifecycle.sunset, start),
-        removed=_instant(lifecycle.removed, start),
+        sunset=sunset,
+        removed=removed,
         guide=lifecycle.guide,
         successor=lifecycle.successor,
         successor_path=lifecycle.successor_path,
-        brownouts=tuple(sorted((_window(item) for item in lifecycle.brownouts or ()), key=lambda w: w.start)),
-        grace=MappingProxyType(
-            {g.consumer: Grace(g.consumer, g.until, g.owner, g.reason) for g in lifecycle.grace or ()}
-        ),
+        brownouts=tuple(sorted(rehearsals, key=lambda window: window.start)),
+        grace=MappingProxyType({one.consumer: one for one in _left(lifecycle, sunset, removed)}),
     )
+
+
+def _left(lifecycle: models.Lifecycle, sunset: int | None, removed: int | None) -> Iterator[Grace]:
+    """The grace between sunset and removal: where an endpoint inherits it, its own dates may leave less."""
+    for item in lifecycle.grace or ():
+        until = item.until if removed is None else min(item.until, removed)
+        if sunset is not None and until > sunset:
+            yield Grace(item.consumer, until, item.owner, item.reason)
 
 
 def _instant(when: When | None, start: int | None) -> int | None:
@@ -69,13 +77,24 @@ def mistakes(lifecycle: models.Lifecycle, own: frozenset[str] | set[str]) -> Ite
             )
             return
     dates = compiled(lifecycle)
+    yield from _out_of_range(dates)
     yield from _order(dates, own)
-    if "removed" in own and dates.removed is not None and dates.sunset is None:
-        yield Mistake(("removed",), "is given without a sunset", "add the sunset that comes before it")
+    if dates.removed is not None and dates.sunset is None:
+        if "removed" in own:
+            yield Mistake(("removed",), "is given without a sunset", "add the sunset that comes before it")
+        else:
+            yield Mistake(("sunset",), "is gone, but its removal is inherited", "add removed: null")
     if "grace" in own:
         yield from _grace(lifecycle, dates)
     if "brownouts" in own:
         yield from _brownouts(lifecycle, dates)
+
+
+def _out_of_range(dates: Lifecycle) -> Iterator[Mistake]:
+    for name in _ORDER[1:]:
+        instant = getattr(dates, name)
+        if instant is not None and instant > LAST_MS:
+            yield Mistake((name,), "lies behind the year 9999")
 
 
 def _order(dates: Lifecycle, own: frozenset[str] | set[str]) -> Iterator[Mistake]:

@@ -38,6 +38,8 @@ class Loaded:
     document: Document
     plan: Plan
     warnings: tuple[ConfigError, ...]
+    text: str
+    standalone: bool = False
 
     @property
     def flags_path(self) -> FilePath | None:
@@ -80,13 +82,13 @@ def loads(
     except ValidationError as error:
         raise InvalidConfig(_explain(tree, error)) from None
     flags = _flags(tree, document, file)
-    found = list(findings(document, flags, standalone=standalone))
+    found = list(findings(document, flags, file.parent, standalone=standalone))
     if found:
         raise InvalidConfig(_placed(tree, one.path, one.reason, one.hint) for one in found)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    plan = compile_plan(document, digest, identity_key(env))
+    plan = compile_plan(document, digest, identity_key(env), file.parent)
     warnings = tuple(tree.error(place, f"has no effect yet: {reason}") for place, reason in pending(document))
-    return Loaded(file, document, plan, warnings)
+    return Loaded(file, document, plan, warnings, text, standalone)
 
 
 def _placed(tree: Tree, place: Path, reason: str, hint: str) -> ConfigError:
@@ -102,8 +104,7 @@ def _flags(tree: Tree, document: Document, file: FilePath) -> frozenset[str] | N
         return None
     path = file.parent / document.flags.path
     try:
-        flags = json.loads(path.read_text(encoding="utf-8")).get("flags", {})
-        return frozenset(flags)
+        return frozenset({**json.loads(path.read_text(encoding="utf-8"))["flags"]})
     except OSError as error:
         hint = "create it, or remove the flags section"
         reason = f"{path} cannot be read: {error.strerror}"
@@ -112,7 +113,7 @@ def _flags(tree: Tree, document: Document, file: FilePath) -> frozenset[str] | N
         raise InvalidConfig(
             [ConfigError(str(path), error.lineno, error.colno, "", f"not JSON: {error.msg}")]
         ) from None
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidConfig([ConfigError(str(path), 1, 1, "flags", "is not a flagd flag set")]) from None
 
 

@@ -18,6 +18,7 @@ from duskgate.config.scalars import (
     Size,
     Span,
     Url,
+    WebUrl,
     bad,
 )
 
@@ -128,7 +129,7 @@ class Timeouts(Section):
 
 
 class Tls(Section):
-    """How to speak to https targets. Files are PEM; relative paths start at the working directory."""
+    """How to speak to https targets. Files are PEM; relative paths start at this file's folder."""
 
     ca: Text | None = Field(None, description="Certificates to trust instead of the system's.")
     cert: Text | None = Field(None, description="Client certificate to show.")
@@ -189,7 +190,7 @@ class Lifecycle(Section):
     deprecated: Moment | None = Field(None, description="The Deprecation header's date.")
     sunset: Moment | None = Field(None, description="From here on: 410 Gone.")
     removed: Moment | None = Field(None, description="From here on: 404.")
-    guide: Url | None = Field(None, description="The migration guide callers are pointed to.")
+    guide: WebUrl | None = Field(None, description="The migration guide callers are pointed to.")
     successor: Text | None = Field(None, description="The version to move to.")
     successor_path: Annotated[str, StringConstraints(pattern="^/")] | None = Field(
         None, description="An endpoint's path template in the successor, where it differs."
@@ -235,6 +236,11 @@ class Endpoint(Section):
     path: Text = Field(description="A path template below the api's path, such as /users/{id}.")
     methods: list[Method] = Field([], description="Methods it covers; none named: all.")
     versions: dict[Text, EndpointVersion]
+
+    @property
+    def covered(self) -> frozenset[str]:
+        """The methods; GET's are HEAD's too, which is GET without the content (RFC 9110 section 9.3.2)."""
+        return frozenset(self.methods) | ({"HEAD"} if "GET" in self.methods else frozenset())
 
 
 class ResolveStep(Section):

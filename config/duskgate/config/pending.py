@@ -1,15 +1,17 @@
-"""Keys that are understood but not acted on yet. ``check`` and ``serve`` name each one that is used."""
+"""Keys that are understood but have no effect. ``check`` and ``serve`` name each one that is used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duskgate.config.models import Document
+from duskgate.config.models import Api, Document, Lifecycle
 from duskgate.config.tree import Path
 
+Pending = Iterator[tuple[Path, str]]
 
-def pending(document: Document) -> Iterator[tuple[Path, str]]:
-    """Each key in use that has no effect in this release, and what that means."""
+
+def pending(document: Document) -> Pending:
+    """Each key in use that changes nothing, and why."""
     if document.ledger is not None:
         yield ("ledger",), "the usage ledger is not kept yet; metrics and the access log are"
     if document.flags is not None and document.flags.provider != "file":
@@ -17,11 +19,21 @@ def pending(document: Document) -> Iterator[tuple[Path, str]]:
     for index, caller in enumerate(document.identity):
         if caller.jwt is not None:
             yield ("identity", index, "jwt"), "tokens are not read yet; callers are named by headers only"
+    yield from _consumers(document)
     yield from _backends(document)
-    yield from _rollouts(document)
+    for name, api in document.apis.items():
+        yield from _api(api, ("apis", name))
 
 
-def _backends(document: Document) -> Iterator[tuple[Path, str]]:
+def _consumers(document: Document) -> Pending:
+    for name, consumer in document.consumers.items():
+        if consumer.contact is not None:
+            yield ("consumers", name, "contact"), "nobody is written to yet"
+        if consumer.critical:
+            yield ("consumers", name, "critical"), "no report or gate looks at it yet"
+
+
+def _backends(document: Document) -> Pending:
     for name, backend in document.backends.items():
         if backend.health is not None:
             yield ("backends", name, "health"), "targets are not probed yet"
@@ -29,9 +41,25 @@ def _backends(document: Document) -> Iterator[tuple[Path, str]]:
             yield ("backends", name, "retries"), "failed requests are not retried yet"
 
 
-def _rollouts(document: Document) -> Iterator[tuple[Path, str]]:
-    for api_name, api in document.apis.items():
-        for version_name, version in api.versions.items():
-            at: Path = ("apis", api_name, "versions", version_name, "rollout")
-            if version.rollout is not None and version.rollout.percent is not None:
-                yield (*at, "percent"), "percentages move nobody yet; use a flag with fractional targeting"
+def _api(api: Api, at: Path) -> Pending:
+    for name, version in api.versions.items():
+        place: Path = (*at, "versions", name)
+        yield from _rollout(api, name, (*place, "rollout"))
+        if version.lifecycle is not None and _says_nothing(version.lifecycle):
+            yield (*place, "lifecycle"), "it has neither deprecated nor sunset, so callers are told nothing"
+
+
+def _rollout(api: Api, name: str, at: Path) -> Pending:
+    rollout = api.versions[name].rollout
+    if rollout is None:
+        return
+    if rollout.percent is not None:
+        yield (*at, "percent"), "percentages move nobody yet; use a flag with fractional targeting"
+    elif "by" in rollout.model_fields_set:
+        yield (*at, "by"), "a flag decides by the caller's identity"
+    if name != api.default:
+        yield at, "only callers who get the version by default are moved, and this is not the default"
+
+
+def _says_nothing(lifecycle: Lifecycle) -> bool:
+    return lifecycle.deprecated is None and lifecycle.sunset is None

@@ -13,16 +13,18 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_SPAN = re.compile(r"(?:\d+(?:ms|s|m|h|d|w))+")
+_SPAN = re.compile(r"(?:\d{1,15}(?:ms|s|m|h|d|w))+")
 _PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
-_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
+_SIZE = re.compile(r"(\d{1,15})\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
 _SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 _LONGEST_MS = 100 * 365 * 86_400_000
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 to 9999, UTC: what an HTTP date has room for."""
 
 
-def bad(reason: str, **context: Any) -> PydanticCustomError:
-    """A validation error with a message of our own."""
-    return PydanticCustomError("duskgate", reason.replace("{", "{{").replace("}", "}}"), context)
+def bad(reason: str) -> PydanticCustomError:
+    """A validation error with a message of our own, which is no template: braces stay as they are."""
+    return PydanticCustomError("duskgate", reason)
 
 
 def _text(value: Any, what: str) -> str:
@@ -112,7 +114,10 @@ def instant_ms(text: str) -> int:
             raise ValueError("says no time zone; end it with Z or an offset such as +02:00")
     else:
         raise ValueError("is not a date such as 2027-01-01 or a time such as 2027-01-01T00:00:00Z")
-    return round(moment.timestamp() * 1000)
+    instant = round(moment.timestamp() * 1000)
+    if not FIRST_MS <= instant <= LAST_MS:
+        raise ValueError("lies outside the years 1 to 9999, UTC")
+    return instant
 
 
 def _instant(value: Any) -> int:
@@ -123,7 +128,7 @@ def _instant(value: Any) -> int:
         return instant_ms(text)
     except ValueError as error:
         reason = str(error)
-        if "is not a date" not in reason and "says no time zone" not in reason:
+        if not reason.startswith(("is not a date", "says no time zone", "lies outside")):
             reason = f"does not exist: {reason}"
         raise bad(f"{text!r} {reason}") from None
 
@@ -137,6 +142,9 @@ def _when(value: Any) -> When:
     return value if isinstance(value, After) else _instant(value)
 
 
+_ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - to recognise, not to listen on
+
+
 @dataclass(frozen=True)
 class Listen:
     """A host and port to listen on."""
@@ -146,6 +154,11 @@ class Listen:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def clashes(self, other: Listen) -> bool:
+        """Whether the two cannot both be listened on."""
+        hosts = {self.host, other.host}
+        return 0 < self.port == other.port and (len(hosts) == 1 or not hosts.isdisjoint(_ANY_HOST))
 
     @property
     def loopback(self) -> bool:
@@ -198,6 +211,17 @@ def _url(value: Any) -> str:
     return text.rstrip("/")
 
 
+def _web_url(value: Any) -> str:
+    text = _text(value, "write a URL, such as https://docs.example.com/migrate")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r'[\s\x00-\x1f<>"]', text):
+        raise bad(f"{text!r} is not a URL with http:// or https:// and a host")
+    return text
+
+
 def _schema(kind: str, **more: Any) -> WithJsonSchema:
     """A scalar's JSON Schema; ``${NAME}`` may stand in its place."""
     return WithJsonSchema({"anyOf": [{"type": kind, **more}, {"type": "string", "pattern": r"\$\{"}]})
@@ -220,4 +244,5 @@ Instant = Annotated[int, BeforeValidator(_instant), _words(r"^\d{4}-\d{2}-\d{2}"
 Moment = Annotated[When, BeforeValidator(_when), _words(r"^(\d{4}-\d{2}-\d{2}|\+\d)", "2027-01-01", "+6w")]
 Address = Annotated[Listen, BeforeValidator(_listen), _words(r":\d{1,5}$", "127.0.0.1:8080")]
 Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\d+)?$", "10.0.0.0/8")]
+WebUrl = Annotated[str, BeforeValidator(_web_url), _words(r"^https?://", "https://docs.example.com")]
 Url = Annotated[str, BeforeValidator(_url), _words(r"^(https?://|unix:/)", "http://127.0.0.1:9001")]

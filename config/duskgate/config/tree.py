@@ -100,6 +100,10 @@ def parse(text: str, file: str, env: Mapping[str, str]) -> Tree:
     return tree
 
 
+def _place(mark: Any) -> Mark:
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
 def _refuse_depth(text: str, file: str) -> None:
     """Composing recurses, and libyaml's then overflows the stack of the process; its events do not."""
     depth = 0
@@ -116,8 +120,7 @@ def _refuse_depth(text: str, file: str) -> None:
 
 
 def _from_yaml(error: yaml.MarkedYAMLError, file: str) -> ConfigError:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    line, column = _place(error.problem_mark or error.context_mark)
     return ConfigError(file, line, column, "", f"not YAML: {error.problem or error.context}")
 
 

@@ -53,7 +53,7 @@ def ending_rules(plan: Plan) -> Iterator[Rule]:
 
 
 def _endpoint_rules(api: Api) -> Iterator[Rule]:
-    for rules in api.endpoints.values():
+    for rules in api.endpoints.values() if api.endpoints is not None else ():
         for version, rule in rules.items():
             if rule.lifecycle.ends and rule.lifecycle != api.rules[version].lifecycle:
                 yield rule

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from duskgate.cli.common import NO, config_argument, fail, load_or_fail, open_flags
+from duskgate.config import Loaded
 from duskgate.config.scalars import instant_ms
 from duskgate.middleware.clock import system_clock
-from duskgate.policy.decide import flags_needed
+from duskgate.middleware.decision import flag_attributes
+from duskgate.policy.decide import flags_for
 from duskgate.policy.decision import Forward
 from duskgate.policy.explain import explain as explained
-from duskgate.policy.identify import identify
+from duskgate.policy.identify import Who, identify
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.request import Request, request
+from duskgate.policy.route import Route, route
 
 
 @click.command()
@@ -32,12 +36,10 @@ def explain(
 ) -> None:
     """Say what happens to METHOD URL and why, rule by rule. Exit status 1: it would not be forwarded."""
     loaded = load_or_fail(config)
-    flags = open_flags(loaded)
     asked = _request(method, url, headers)
     who = identify(loaded.plan.identity, asked.fields)
     asked = asked._replace(consumer=who.consumer)
-    names = flags_needed(loaded.plan, asked)
-    values = flags.flags.evaluate(names, who, {"api": "", "consumer": who.consumer or ""}) if flags else {}
+    values = _flags(loaded, asked, who)
     now = _moment(at)
     decision, steps = explained(loaded.plan, asked, values, now)
     if as_json:
@@ -53,6 +55,15 @@ def explain(
         for step in steps:
             click.echo(f"{step.rule:<22}{step.found}")
     sys.exit(0 if isinstance(decision, Forward) else NO)
+
+
+def _flags(loaded: Loaded, asked: Request, who: Who) -> Mapping[str, bool]:
+    """The flags as the gateway would evaluate them for this request."""
+    file = open_flags(loaded)
+    bound = route(loaded.plan, asked)
+    if file is None or not isinstance(bound, Route):
+        return {}
+    return file.flags.evaluate(flags_for(bound), who, flag_attributes(bound.api.name, who))
 
 
 def _moment(at: str | None) -> int:

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
+
+SERVER_LOG: dict[str, Any] = {
+    "formatters": {"text": {"format": "%(asctime)s %(levelname)s server: %(message)s"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "text", "stream": "ext://sys.stderr"}
+    },
+    "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+}
+"""Granian's own lines: to standard error too, so that standard output holds requests only."""
 
 
 def set_up_logging() -> None:

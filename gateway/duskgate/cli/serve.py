@@ -17,7 +17,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from duskgate.cli.common import config_argument, fail, load_or_fail, show_warnings
-from duskgate.cli.logs import set_up_logging
+from duskgate.cli.logs import SERVER_LOG, set_up_logging
 from duskgate.config import Loaded
 from duskgate.config.load import IDENTITY_KEY, identity_key
 from duskgate.config.scalars import Listen
@@ -75,6 +75,7 @@ def _run(loaded: Loaded, run_dir: Path) -> None:
         loop=Loops.uvloop,
         http=HTTPModes.auto,
         log_level=LogLevels.warning,
+        log_dictconfig=SERVER_LOG,
         respawn_failed_workers=True,
         workers_kill_timeout=30,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from openfeature.contrib.tools.flagd.core import FlagdCore
@@ -13,34 +14,61 @@ from duskgate.flags.provider import FileProvider
 
 
 class FlagsFile:
-    """Flags from a file. ``flags`` evaluates the current set; ``refresh`` looks for a new one."""
+    """Flags from a file. ``flags`` evaluates the set in force; ``refresh`` looks for a new one."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the file. Raises InvalidFlags if it is missing, unreadable or not a flag set."""
+    def __init__(self, path: Path, last_good: Path | None = None) -> None:
+        """Load the file. Raises InvalidFlags if it is missing, unreadable or not a flag set.
+
+        ``last_good`` is a copy of the last set that was sound: written here, and read where the file itself
+        is not (a worker that is started while the file is broken).
+        """
         self.path = path
-        raw = self._read()
-        self._digest = hashlib.sha256(raw).digest()
-        self._provider = FileProvider(self._parse(raw))
+        self._last_good = last_good
+        self._fault: str | None = None
+        try:
+            raw = self._read(path)
+            core = self._parse(raw)
+        except InvalidFlags as error:
+            if last_good is None or not last_good.exists():
+                raise
+            self._fault = str(error)
+            raw = self._read(last_good)
+            core = self._parse(raw)
+        self._in_force = hashlib.sha256(raw).digest()
+        self._provider = FileProvider(core)
         self.flags = Flags(self._provider)
+        self._keep(raw)
 
     def refresh(self) -> bool:
-        """Take over the file if its content changed; whether it did.
+        """Take over the file if it says something new; ``True`` also when it says again what is in force.
 
-        Raises InvalidFlags, once for each broken content and with the current set kept.
+        Raises InvalidFlags, once for each fault and with the set in force kept.
         """
-        raw = self._read()
-        digest = hashlib.sha256(raw).digest()
-        if digest == self._digest:
-            return False
-        self._digest = digest
-        self._provider.core = self._parse(raw)
+        try:
+            raw = self._read(self.path)
+            digest = hashlib.sha256(raw).digest()
+            if digest == self._in_force:
+                recovered, self._fault = self._fault is not None, None
+                return recovered
+            core = self._parse(raw)
+        except InvalidFlags as error:
+            if str(error) == self._fault:
+                return False
+            self._fault = str(error)
+            raise
+        self._in_force, self._provider.core, self._fault = digest, core, None
+        self._keep(raw)
         return True
 
-    def _read(self) -> bytes:
+    def _keep(self, raw: bytes) -> None:
+        if self._last_good is not None:
+            replace_file(self._last_good, raw)
+
+    def _read(self, path: Path) -> bytes:
         try:
-            return self.path.read_bytes()
+            return path.read_bytes()
         except OSError as error:
-            raise InvalidFlags(f"{self.path}: cannot be read: {error.strerror}") from None
+            raise InvalidFlags(f"{path}: cannot be read: {error.strerror}") from None
 
     def _parse(self, raw: bytes) -> FlagdCore:
         try:
@@ -49,3 +77,10 @@ class FlagsFile:
             raise InvalidFlags(f"{self.path}: is not UTF-8 text") from None
         except InvalidFlags as error:
             raise InvalidFlags(f"{self.path}: {error}") from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever reads half of it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)

@@ -8,6 +8,7 @@ from duskgate.middleware import (
     DecisionMiddleware,
     ErrorsMiddleware,
     FlagSource,
+    HandshakeMiddleware,
     IdentityMiddleware,
     NoticesMiddleware,
     Recorder,
@@ -36,9 +37,11 @@ def build_app(
     """Put the rooms together. ``plan`` gives the plan in force and is asked once a request."""
     forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body)
     app: ASGIApp = RefusalMiddleware(forward, clock)
+    app = ErrorsMiddleware(app)
     app = NoticesMiddleware(app)
     app = DecisionMiddleware(app, flags, clock)
     app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, clock))
     app = IdentityMiddleware(app, plan)
     app = ErrorsMiddleware(app)
+    app = HandshakeMiddleware(app)
     return UsageMiddleware(app, recorder)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from duskgate.config import Loaded
 from duskgate.config.current import Current
@@ -19,6 +20,9 @@ from duskgate.proxy.upstream.protocol import Upstream
 from duskgate.usage.instruments import Instruments
 
 logger = logging.getLogger("duskgate")
+
+LAST_GOOD_CONFIG = "last-good.yaml"
+LAST_GOOD_FLAGS = "last-good-flags.json"
 
 LINGER_SECONDS = 60.0
 """How long a replaced backend's connections stay open for the requests that still use them."""
@@ -79,11 +83,15 @@ def _upstream(backend: Backend) -> Upstream:
 class State:
     """The configuration in force in one worker, with all that hangs on it."""
 
-    def __init__(self, loaded: Loaded, instruments: Instruments) -> None:
-        """Raises InvalidFlags if there is a flags file that cannot be used."""
-        self.current = Current(loaded)
+    def __init__(self, loaded: Loaded, instruments: Instruments, run_dir: Path | None = None) -> None:
+        """Raises InvalidFlags if there is a flags file that cannot be used.
+
+        ``run_dir`` is where copies of the last good files are kept for workers that are started later.
+        """
+        self.current = Current(loaded, run_dir / LAST_GOOD_CONFIG if run_dir is not None else None)
         self.instruments = instruments
-        self.flags_file = FlagsFile(loaded.flags_path) if loaded.flags_path is not None else None
+        good_flags = run_dir / LAST_GOOD_FLAGS if run_dir is not None else None
+        self.flags_file = FlagsFile(loaded.flags_path, good_flags) if loaded.flags_path is not None else None
         self.upstreams = Upstreams(loaded.plan.backends)
         self._note("config", good=True)
         if self.flags_file is not None:
@@ -102,13 +110,16 @@ class State:
         """Take over changed files until cancelled."""
         paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
         async for _ in changes(paths):
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception:
+                logger.exception("looking at changed files failed; what is in force stays")
 
     def refresh(self) -> None:
         """Look at the files; take over what changed and is sound, keep the last good of what is not."""
-        self._refresh_flags()
+        flags_changed = self._refresh_flags()
         before = self.current.loaded
-        result = self.current.refresh()
+        result = self.current.refresh(again=flags_changed)
         if result is None:
             return
         if result:
@@ -122,18 +133,19 @@ class State:
             if getattr(before.document, name) != getattr(now.document, name):
                 logger.warning("changes to %s take effect at the next start", name)
 
-    def _refresh_flags(self) -> None:
+    def _refresh_flags(self) -> bool:
         if self.flags_file is None:
-            return
+            return False
         try:
             changed = self.flags_file.refresh()
         except InvalidFlags as error:
             logger.error("flags rejected, the last good ones stay: %s", error)
             self._note("flags", good=False)
-            return
+            return False
         if changed:
             logger.info("flags taken over from %s", self.flags_file.path)
             self._note("flags", good=True)
+        return changed
 
     def _note(self, file: str, *, good: bool) -> None:
         metrics = self.instruments

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import signal
 from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from duskgate.config import load
+from duskgate.config.current import load_or_last_good
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
-from duskgate.proxy.state import State
+from duskgate.proxy.state import LAST_GOOD_CONFIG, State
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
 from duskgate.usage.recorder import WorkerRecorder
@@ -43,24 +43,26 @@ class Worker:
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        watching = asyncio.get_running_loop().create_task(state.watch())
+        loop = asyncio.get_running_loop()
+        watching = [loop.create_task(state.watch()), loop.create_task(_follow_parent())]
         self._mark(ready=True)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._mark(ready=False)
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
         await state.upstreams.aclose()
         recorder.fold()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _start(self) -> tuple[State, WorkerRecorder]:
-        loaded = load(self.config)
+        good = self.run_dir / LAST_GOOD_CONFIG if self.run_dir is not None else None
+        loaded = load_or_last_good(self.config, good)
         server = loaded.document.server
         instruments = Instruments()
         recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None)
-        state = State(loaded, instruments)
+        state = State(loaded, instruments, self.run_dir)
         self.stack = build_app(
             state.plan,
             state.upstreams,
@@ -80,6 +82,14 @@ class Worker:
         else:
             mark.unlink(missing_ok=True)
             mark_process_dead(os.getpid(), str(self.run_dir))  # type: ignore[no-untyped-call]
+
+
+async def _follow_parent() -> None:
+    """Stop with the supervisor, also when it was killed: nobody would count or reload without it."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110  no event says that a parent died
+        await asyncio.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:

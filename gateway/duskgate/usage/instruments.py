@@ -48,7 +48,7 @@ class Instruments:
         )
         self.deprecated = Counter(
             "duskgate_deprecated_requests_total",
-            "Requests forwarded to what is deprecated or in grace, by consumer.",
+            "Requests forwarded to what ends, by consumer: those whose callers are told.",
             ("api", "endpoint", "version", "consumer"),
             registry=registry,
         )

@@ -38,7 +38,6 @@ Place = tuple[str, str, str, str]
 
 LogLine = Callable[[Scope, Exchange, float, Place], None]
 
-_ACTIVE = Phase.ACTIVE.value
 _CODES = {status: str(status) for status in range(100, 600)}
 _PHASES = {Gone: Phase.SUNSET.value, Removed: Phase.REMOVED.value}
 _REASONS = {Gone: "sunset", Removed: "removed", Brownout: "brownout"}
@@ -92,23 +91,20 @@ class WorkerRecorder:
         entry.seconds.append(seconds)
         if exchange.upstream_seconds is not None:
             entry.upstream.append(exchange.upstream_seconds)
-        if place[3] is not _ACTIVE:
-            self._count_consumer(place, exchange)
+        decision = exchange.decision
+        if isinstance(decision, Forward):
+            if decision.marks.told:
+                counted: Key = (*place[:3], self._consumer(exchange))
+                self._deprecated[counted] = self._deprecated.get(counted, 0) + 1
+        elif isinstance(decision, (Gone, Brownout, Removed)):
+            counted = (*place[:3], self._consumer(exchange), _REASONS[type(decision)])
+            self._refused[counted] = self._refused.get(counted, 0) + 1
         for flag, variant in exchange.flags:
             self._count_flag(place[0], flag, variant)
         if self._log is not None:
             self._log(scope, exchange, seconds, place)
         if self._scheduled is None:
             self._scheduled = asyncio.get_running_loop().call_later(FOLD_SECONDS, self.fold)
-
-    def _count_consumer(self, place: Place, exchange: Exchange) -> None:
-        decision = exchange.decision
-        if isinstance(decision, Forward):
-            key: Key = (*place[:3], self._consumer(exchange))
-            self._deprecated[key] = self._deprecated.get(key, 0) + 1
-        elif isinstance(decision, (Gone, Brownout, Removed)):
-            key = (*place[:3], self._consumer(exchange), _REASONS[type(decision)])
-            self._refused[key] = self._refused.get(key, 0) + 1
 
     def _consumer(self, exchange: Exchange) -> str:
         who = exchange.who

@@ -25,6 +25,11 @@ class FlagSource(Protocol):
     ) -> Mapping[str, bool]: ...
 
 
+def flag_attributes(api: str, who: Who) -> dict[str, str]:
+    """What a flag's rule may look at besides the targeting key."""
+    return {"api": api, "consumer": who.consumer or ""}
+
+
 class DecisionMiddleware:
     """Puts the decision into the exchange. Needs ``IdentityMiddleware`` outside it."""
 
@@ -52,7 +57,7 @@ class DecisionMiddleware:
             return NO_FLAGS
         told: list[tuple[str, str]] = []
         who = exchange.who
-        attributes = {"api": bound.api.name, "consumer": who.consumer or ""}
+        attributes = flag_attributes(bound.api.name, who)
         values = self.flags.evaluate(
             names, who, attributes, lambda flag, variant: told.append((flag, variant))
         )

@@ -16,7 +16,8 @@ _FAULT = Problem(500, "internal-error", "Internal error", "The gateway failed. T
 class ErrorsMiddleware:
     """Answers 500 when the app inside raises before it answered; afterwards the response is cut short.
 
-    Needs ``UsageMiddleware`` outside it, which notes in the exchange that an answer has begun.
+    Needs ``UsageMiddleware`` outside it, which notes in the exchange that an answer has begun. Stands in the
+    stack twice: inside the notices, so that an error made under a rule carries them, and outside everything.
     """
 
     def __init__(self, app: ASGIApp) -> None:

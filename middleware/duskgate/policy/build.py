@@ -64,6 +64,7 @@ def make_rule(
         told=pair(True),
         graced=MappingProxyType(graced),
         successor=successor,
+        ends=lifecycle.ends,
     )
 
 

@@ -79,18 +79,18 @@ def _rule(bound: Route, version: str, method: str, now: int) -> Rule:
 
 
 def _rule_at(api: Api, version: str, rest: Segments, method: str) -> Rule:
-    rules = api.endpoints.find(rest, method)
+    rules = api.endpoints.find(rest, method) if api.endpoints is not None else None
     return rules[version] if rules is not None else api.rules[version]
 
 
 def _judge(bound: Route, rule: Rule, request: Request, now: int, flagged: bool, chosen_by: str) -> Ruled:
-    lifecycle = rule.lifecycle
-    if not lifecycle.ends:
+    if not rule.ends:
         target = upstream_target(bound, rule, request)
         return Forward(rule, Phase.ACTIVE, rule.untold[flagged], target, None, chosen_by)
+    lifecycle = rule.lifecycle
     phase = lifecycle.phase(now)
-    grace = lifecycle.grace_for(request.consumer, now)
-    told = lifecycle.told(now) or phase is not Phase.ACTIVE
+    grace = lifecycle.grace_for(request.consumer, now) if lifecycle.grace else None
+    told = phase is not Phase.ACTIVE or lifecycle.told(now)
     marks = (rule.told if told else rule.untold)[flagged]
     if grace is not None and told:
         marks = rule.graced[grace.consumer][flagged]
@@ -99,8 +99,8 @@ def _judge(bound: Route, rule: Rule, request: Request, now: int, flagged: bool, 
         return Removed(rule, marks, successor, chosen_by)
     if phase is Phase.SUNSET and grace is None:
         return Gone(rule, marks, successor, chosen_by, _max_age(rule, flagged, now))
-    window = lifecycle.brownout(now) if phase is not Phase.SUNSET and grace is None else None
-    if window is not None:
+    window = lifecycle.brownout(now) if lifecycle.brownouts and grace is None else None
+    if window is not None and phase is not Phase.SUNSET:
         return Brownout(rule, phase, marks, successor, chosen_by, window)
     target = upstream_target(bound, rule, request)
     return Forward(rule, phase, marks, target, successor, chosen_by, in_grace=phase is Phase.SUNSET)

@@ -72,16 +72,22 @@ class Lifecycle:
             return Phase.DEPRECATED
         return Phase.ACTIVE
 
+    @property
+    def tells_from(self) -> int | None:
+        """The first instant at which callers are told; ``None`` for a sunset alone: always.
+
+        Only for a lifecycle that ``ends``.
+        """
+        return self.announced if self.announced is not None else self.deprecated
+
     def told(self, now: int) -> bool:
         """Whether callers are to be told by now.
 
         From ``announced`` on; without that from ``deprecated`` on; with a sunset alone, always, since a
         410 must never come unannounced.
         """
-        if not self.ends:
-            return False
-        begins = self.announced if self.announced is not None else self.deprecated
-        return begins is None or now >= begins
+        begins = self.tells_from
+        return self.ends and (begins is None or now >= begins)
 
     def brownout(self, now: int) -> Window | None:
         """The brownout that is on at an instant, if one is."""

@@ -6,6 +6,7 @@ Deprecation: RFC 9745. Sunset: RFC 8594. Link: RFC 8288, with the relation types
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from duskgate.policy.instants import imf_fixdate, structured_date
 from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.request import Header
 
+_DIRECTIVES = re.compile(rb'(?:[^,"]|"(?:\\.|[^"\\])*"?)+')
 _EXPOSED = b"Deprecation, Sunset, Link"
 
 
@@ -20,11 +22,13 @@ _EXPOSED = b"Deprecation, Sunset, Link"
 class Marks:
     """The header lines that go on an answer, and the names they replace there.
 
-    ``told``: a notice is among them.
+    ``minded`` are the names whose presence makes an answer anything but ordinary: those replaced, and the
+    one that says the answer is a CORS one. ``told``: a notice is among the lines.
     """
 
     lines: tuple[Header, ...] = ()
     replaced: frozenset[bytes] = frozenset()
+    minded: frozenset[bytes] = frozenset()
     private: bool = False
     no_store: bool = False
     told: bool = False
@@ -47,7 +51,8 @@ def mark(
     replaced = frozenset(name for name, _ in lines if name != b"link")
     if vary:
         lines.append((b"vary", ", ".join(vary).encode("latin-1")))
-    return Marks(tuple(lines), replaced, private, no_store, told=bool(replaced))
+    minded = replaced | {b"access-control-allow-origin"} if replaced else replaced
+    return Marks(tuple(lines), replaced, minded, private, no_store, told=bool(replaced))
 
 
 def _notices(lifecycle: Lifecycle, sunset: int | None) -> Iterable[Header]:
@@ -69,23 +74,22 @@ def link(target: bytes, relation: bytes) -> bytes:
     return b"<" + target + b'>; rel="' + relation + b'"'
 
 
-def apply(marks: Marks, headers: Iterable[Header], successor: bytes | None = None) -> list[Header]:
+def apply(marks: Marks, headers: Sequence[Header], successor: bytes | None = None) -> list[Header]:
     """The headers of an answer with the marks on them; ``successor`` is a URL reference.
 
     Names in ``headers`` are lower case, as ASGI has them.
     """
-    out = list(headers)
-    if marks.told:
-        names = dict(out)
-        if not marks.replaced.isdisjoint(names):
-            out = [header for header in out if header[0] not in marks.replaced]
-        out += marks.lines
-        if successor is not None:
-            out.append((b"link", link(successor, b"successor-version")))
-        if b"access-control-allow-origin" in names:
-            out = _exposed(out)
-    else:
-        out += marks.lines
+    minded = marks.minded
+    out = [header for header in headers if header[0] not in minded]
+    cors = False
+    if len(out) != len(headers):
+        out = [header for header in headers if header[0] not in marks.replaced]
+        cors = any(name == b"access-control-allow-origin" for name, _ in out)
+    out += marks.lines
+    if successor is not None and marks.told:
+        out.append((b"link", link(successor, b"successor-version")))
+    if cors:
+        out = _exposed(out)
     if marks.no_store:
         out = _cache_control(out, b"no-store")
     elif marks.private:
@@ -105,7 +109,7 @@ def _exposed(headers: list[Header]) -> list[Header]:
 def _made_private(headers: list[Header]) -> list[Header]:
     """Take an answer out of shared caches, RFC 9111 section 5.2.2.7, leaving its other directives."""
     listed = b",".join(value for name, value in headers if name == b"cache-control")
-    directives = [item.strip() for item in listed.split(b",") if item.strip()]
+    directives = [item.strip() for item in _DIRECTIVES.findall(listed) if item.strip()]
     names = {item.split(b"=", 1)[0].lower() for item in directives}
     if b"no-store" in names:
         return headers

@@ -80,7 +80,8 @@ class Rule:
 
     ``untold`` and ``told`` are the marks before and after callers are told of the lifecycle; the second of
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
-    ``successor`` is missing where there is none, or where only a header tells the versions apart.
+    ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
+    is the lifecycle's own.
     """
 
     api: str
@@ -93,6 +94,7 @@ class Rule:
     told: tuple[Marks, Marks]
     graced: Mapping[str, tuple[Marks, Marks]]
     successor: Successor | None = None
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Api:
     versions: tuple[str, ...]
     by_text: Mapping[bytes, str]
     rules: Mapping[str, Rule]
-    endpoints: Trie[Mapping[str, Rule]]
+    endpoints: Trie[Mapping[str, Rule]] | None
     rollouts: Mapping[str, Rollout]
     flags: tuple[str, ...]
 

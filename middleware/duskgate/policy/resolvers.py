@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -28,7 +29,9 @@ class HeaderResolver:
     def label(self) -> str:
         return f"header {self.name}"
 
-    def read(self, request: Request) -> list[bytes]:
+    def read(self, request: Request) -> Sequence[bytes]:
+        if self.key not in request.fields:
+            return ()
         return [value.strip() for value in request.values(self.key)]
 
 
@@ -43,7 +46,9 @@ class MediaTypeResolver:
     def label(self) -> str:
         return "media type in Accept"
 
-    def read(self, request: Request) -> list[bytes]:
+    def read(self, request: Request) -> Sequence[bytes]:
+        if b"accept" not in request.fields:
+            return ()
         best: tuple[float, bytes] | None = None
         for line in request.values(b"accept"):
             for part in line.split(b","):
@@ -82,9 +87,9 @@ class QueryResolver:
     def label(self) -> str:
         return f"query {self.name}"
 
-    def read(self, request: Request) -> list[bytes]:
+    def read(self, request: Request) -> Sequence[bytes]:
         if not request.query:
-            return []
+            return ()
         pairs = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
         return [value.encode("latin-1") for name, value in pairs if name == self.name]
 
@@ -100,7 +105,7 @@ class HostResolver:
     def label(self) -> str:
         return "host"
 
-    def read(self, request: Request) -> list[bytes]:
+    def read(self, request: Request) -> Sequence[bytes]:
         host = request.fields.get(b"host", b"").lower()
         name = host.rsplit(b":", 1)[0] if not host.endswith(b"]") else host
         shape = name.startswith(self.before) and name.endswith(self.after)

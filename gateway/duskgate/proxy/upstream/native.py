@@ -76,13 +76,15 @@ def _has_length(headers: list[Header]) -> bool:
 
 def request_head(request: UpstreamRequest, address: Address, *, keep_host: bool, chunked: bool) -> bytes:
     """The request line and header block, RFC 9112 sections 3 and 5."""
-    lines = [b"%b %b%b HTTP/1.1\r\n" % (request.method.encode(), address.prefix, request.target)]
-    if keep_host:
-        lines += [b"%b: %b\r\n" % header for header in request.headers]
-    else:
-        lines.append(b"host: %b\r\n" % address.authority)
-        lines += [b"%b: %b\r\n" % header for header in request.headers if header[0] != b"host"]
+    headers = request.headers
+    if not keep_host:
+        headers = [(b"host", address.authority), *(one for one in headers if one[0] != b"host")]
+    lines = [b"%b %b%b HTTP/1.1" % (request.method.encode(), address.prefix, request.target)]
+    lines += map(_COLON.join, headers)
     if chunked:
-        lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"transfer-encoding: chunked")
     lines.append(b"\r\n")
-    return b"".join(lines)
+    return b"\r\n".join(lines)
+
+
+_COLON = b": "
