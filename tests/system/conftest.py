@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.system.running import Gateway, free_ports, gateway, installed, process
+from tests.running import Gateway, free_ports, gateway, installed, process
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.running import Gateway, eventually, installed
 from tests.system.conftest import DEPLOY, Prometheus, prometheus_yaml
-from tests.system.running import Gateway, eventually, installed
 
 pytestmark = pytest.mark.system
 

@@ -58,10 +58,11 @@ def load_or_last_good(path: Path, last_good: Path | None) -> Loaded:
     try:
         return load(path)
     except InvalidConfig as invalid:
-        if last_good is None or not last_good.exists():
+        copy = _content(last_good) if last_good is not None else None
+        if copy is None:
             raise
         logger.error("configuration rejected, starting with the last good one: %s", invalid)
-        return loads(last_good.read_text(encoding="utf-8"), path)
+        return loads(copy.decode("utf-8", "replace"), path)
 
 
 def _content(path: Path) -> bytes | None:

@@ -111,10 +111,7 @@ def _refuse_depth(text: str, file: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                mark = event.start_mark
-                raise InvalidConfig(
-                    [ConfigError(file, mark.line + 1, mark.column + 1, "", "nested too deeply")]
-                )
+                raise InvalidConfig([ConfigError(file, *_place(event.start_mark), "", "nested too deeply")])
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 

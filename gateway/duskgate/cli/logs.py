@@ -6,10 +6,24 @@ import logging
 import sys
 from typing import Any
 
+from duskgate.middleware.errors import CutShort
+
+
+def not_cut_short(record: logging.LogRecord) -> bool:
+    """Leave out the server's traceback of a response that was cut short on purpose and is logged already."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CutShort))
+
+
 SERVER_LOG: dict[str, Any] = {
+    "filters": {"not-cut-short": {"()": lambda: not_cut_short}},
     "formatters": {"text": {"format": "%(asctime)s %(levelname)s server: %(message)s"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "text", "stream": "ext://sys.stderr"}
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "filters": ["not-cut-short"],
+            "formatter": "text",
+            "stream": "ext://sys.stderr",
+        }
     },
     "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -22,6 +23,9 @@ from duskgate.config import Loaded
 from duskgate.config.load import IDENTITY_KEY, identity_key
 from duskgate.config.scalars import Listen
 from duskgate.middleware.asgi import ASGIApp
+
+MOST_HEAD_BYTES = 128 * 1024
+"""Larger request heads are refused with 431 by the server."""
 
 RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus-client when it is first imported: by workers, and never by the supervisor."""
@@ -74,6 +78,7 @@ def _run(loaded: Loaded, run_dir: Path) -> None:
         workers=server.workers,
         loop=Loops.uvloop,
         http=HTTPModes.auto,
+        http1_settings=HTTP1Settings(max_buffer_size=MOST_HEAD_BYTES),
         log_level=LogLevels.warning,
         log_dictconfig=SERVER_LOG,
         respawn_failed_workers=True,

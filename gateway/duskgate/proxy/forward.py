@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from time import perf_counter
 
 from duskgate.middleware.asgi import Receive, Scope, Send, answer
+from duskgate.middleware.errors import CutShort
 from duskgate.middleware.exchange import Exchange, exchange_of
 from duskgate.middleware.problems import Problem, new_reference, render
 from duskgate.policy.decision import Forward
@@ -32,10 +33,6 @@ _TOO_LARGE = Problem(
 _NO_WEBSOCKETS = Problem(
     501, "websocket-unsupported", "WebSockets are not served", "This gateway does not relay WebSockets yet."
 )
-
-
-class CutShort(Exception):
-    """The response broke off after its head was sent: the caller must see it as incomplete."""
 
 
 def problem_of_error(error: UpstreamError) -> Problem:

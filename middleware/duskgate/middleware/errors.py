@@ -13,6 +13,14 @@ logger = logging.getLogger("duskgate")
 _FAULT = Problem(500, "internal-error", "Internal error", "The gateway failed. The fault has been logged.")
 
 
+class CutShort(Exception):
+    """Raised inside the stack when a response breaks off after its head was sent.
+
+    It goes out to the server, which then ends the connection so that the caller sees an incomplete response.
+    Whoever raises it has logged the reason.
+    """
+
+
 class ErrorsMiddleware:
     """Answers 500 when the app inside raises before it answered; afterwards the response is cut short.
 
@@ -26,6 +34,8 @@ class ErrorsMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self.app(scope, receive, send)
+        except CutShort:
+            raise
         except Exception as error:
             exchange = exchange_of(scope)
             exchange.failure = exchange.failure or "internal-error"

@@ -101,17 +101,18 @@ def make_successor(
     version: str,
     parts: tuple[bytes | int, ...] | None = None,
 ) -> Successor | None:
-    """Compile where the next version has its resources: by path, else by host, else by query."""
+    """Compile where the next version has its resources; ``None`` if only a header could name it."""
     name = quote(version, safe="").encode()
     head = b"".join(b"/" + (name if segment is None else segment) for segment in path)
-    if None in path:
-        return Successor(head, parts=parts)
+    host = query = None
     for resolver in resolvers:
         if isinstance(resolver, HostResolver):
-            return Successor(head, host=(resolver.before + name, resolver.after), parts=parts)
-        if isinstance(resolver, QueryResolver):
-            return Successor(head, query=(quote(resolver.name, safe="").encode(), name), parts=parts)
-    return None
+            host = resolver.before, name, resolver.after
+        elif isinstance(resolver, QueryResolver):
+            query = resolver.name.encode(), name
+    if None not in path and host is None and query is None:
+        return None
+    return Successor(head, None in path, host, query, parts)
 
 
 def make_successor_parts(template: str, source: str) -> tuple[bytes | int, ...]:
@@ -119,7 +120,8 @@ def make_successor_parts(template: str, source: str) -> tuple[bytes | int, ...]:
 
     Raises TemplateError for a parameter that the endpoint's template does not have.
     """
-    known = {part[1:-1]: at for at, part in enumerate(part for part in source.split("/") if part)}
+    segments = [part for part in source.split("/") if part]
+    known = {part[1:-1]: at for at, part in enumerate(segments) if part.startswith("{")}
     for name in parameter_names(template):
         if name not in parameter_names(source):
             raise TemplateError(f"{{{name}}} is not a parameter of {source}")

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from duskgate.policy.decision import Brownout, Decision, Forward, Gone, Removed, Ruled, UnknownVersion
-from duskgate.policy.lifecycle import ORDER, Phase
-from duskgate.policy.paths import Segments
-from duskgate.policy.plan import Api, Plan, Rule
+from duskgate.policy.lifecycle import Phase
+from duskgate.policy.plan import WHOLE, Api, Plan, Rule
 from duskgate.policy.request import Request
 from duskgate.policy.route import Route, route
 from duskgate.policy.targets import successor_url, upstream_target
@@ -53,9 +52,21 @@ def conclude(bound: Route, request: Request, flags: Mapping[str, bool], now: int
             api = bound.api
             status = 400 if api.resolvers or api.flag_resolvers else 404
             return UnknownVersion(api.name, "request", None, api.versions, status)
-    rule = _rule(bound, version, request.method, now)
     flagged = bool(bound.api.flags) and bound.version is None
-    return _judge(bound, rule, request, now, flagged, chosen_by)
+    decision = _judge(bound, _rule(bound, version, request.method), request, now, flagged, chosen_by)
+    for rest in bound.other_rests:
+        other = bound._replace(rest=rest)
+        also = _judge(other, _rule(other, version, request.method), request, now, flagged, chosen_by)
+        decision = max(decision, also, key=_strictness)
+    return decision
+
+
+def _strictness(decision: Ruled) -> tuple[int, bool]:
+    """Of two readings of a path the stricter counts; of two as strict, the one with a rule of its own."""
+    return _STRICTER.index(type(decision)), decision.rule.endpoint != WHOLE
+
+
+_STRICTER = (Forward, Brownout, Gone, Removed)
 
 
 def _choose(api: Api, flags: Mapping[str, bool]) -> tuple[str | None, str]:
@@ -70,16 +81,9 @@ def _choose(api: Api, flags: Mapping[str, bool]) -> tuple[str | None, str]:
     return api.default, "default"
 
 
-def _rule(bound: Route, version: str, method: str, now: int) -> Rule:
-    rule = _rule_at(bound.api, version, bound.rest, method)
-    if bound.decoded_rest is None:
-        return rule
-    other = _rule_at(bound.api, version, bound.decoded_rest, method)
-    return max(rule, other, key=lambda one: ORDER.index(one.lifecycle.phase(now)))
-
-
-def _rule_at(api: Api, version: str, rest: Segments, method: str) -> Rule:
-    rules = api.endpoints.find(rest, method) if api.endpoints is not None else None
+def _rule(bound: Route, version: str, method: str) -> Rule:
+    api = bound.api
+    rules = api.endpoints.find(bound.rest, method) if api.endpoints is not None else None
     return rules[version] if rules is not None else api.rules[version]
 
 

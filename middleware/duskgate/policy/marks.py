@@ -15,7 +15,7 @@ from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.request import Header
 
 _DIRECTIVES = re.compile(rb'(?:[^,"]|"(?:\\.|[^"\\])*"?)+')
-_EXPOSED = b"Deprecation, Sunset, Link"
+_EXPOSED = (b"Deprecation", b"Sunset", b"Link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ def _exposed(headers: list[Header]) -> list[Header]:
     if listed.strip() == b"*":
         return headers
     kept = [header for header in headers if header[0] != b"access-control-expose-headers"]
-    missing = b", ".join(name for name in _EXPOSED.split(b", ") if name.lower() not in listed.lower())
+    names = {name.strip().lower() for name in listed.split(b",")}
+    missing = b", ".join(name for name in _EXPOSED if name.lower() not in names)
     return [*kept, (b"access-control-expose-headers", b", ".join(filter(None, (listed, missing))))]
 
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 Segments = Sequence[bytes]
 
-_HARMLESS = bytes(set(range(1, 256)) - set(b"%;\\"))
+_PRINTABLE = bytes(set(range(0x21, 0x100)) - {0x7F})
+_HARMLESS = bytes(set(_PRINTABLE) - set(b"%;\\"))
 _SEPARATORS = re.compile(rb"[/\\]")
 _DOTS = frozenset((b".", b".."))
 
@@ -22,20 +23,19 @@ class BadPath(ValueError):
     """The path cannot be read safely; the message says why, in words for the caller."""
 
 
-def read(raw: bytes) -> tuple[Segments, Segments | None]:
+def read(raw: bytes) -> tuple[Segments, tuple[Segments, ...]]:
     """Read the raw (still encoded) path of a request target, RFC 3986 section 3.3.
 
     Returns its segments, with percent-encoding undone and empty segments and matrix parameters left out;
-    and what a backend sees that also takes ``%2F``, ``%5C`` and ``\\`` for separators, where that differs,
-    else ``None``.
+    and the other ways in which backends may read it that take ``%2F``, ``%5C`` and ``\\`` for separators.
 
-    Raises BadPath for a path that is not absolute, or that holds a dot segment or a NUL in any spelling.
+    Raises BadPath for a path that is not absolute, or that holds a dot segment or a control character.
     """
     if raw[:1] != b"/":
         raise BadPath("the request target is not an absolute path")
     if is_usual(raw):
         parts = raw.split(b"/")
-        return parts[1:] if parts[-1] else parts[1:-1], None
+        return parts[1:] if parts[-1] else parts[1:-1], ()
     return _read_unusual(raw)
 
 
@@ -44,9 +44,17 @@ def is_usual(raw: bytes) -> bool:
     return not raw.translate(None, _HARMLESS) and b"//" not in raw and b"/." not in raw
 
 
-def _read_unusual(raw: bytes) -> tuple[Segments, Segments | None]:
+def has_controls(raw: bytes) -> bool:
+    """Whether something in it could end a request line: a space or a control character."""
+    return bool(raw.translate(None, _PRINTABLE))
+
+
+def _read_unusual(raw: bytes) -> tuple[Segments, tuple[Segments, ...]]:
+    if has_controls(raw):
+        raise BadPath("the path holds a space, a NUL or another control character")
     kept: list[bytes] = []
-    decoded: list[bytes] = []
+    split_first: list[bytes] = []
+    bared_first: list[bytes] = []
     for part in raw.split(b"/"):
         plain = unquote_to_bytes(part)
         if b"\x00" in plain:
@@ -54,9 +62,14 @@ def _read_unusual(raw: bytes) -> tuple[Segments, Segments | None]:
         pieces = [_bare(piece) for piece in _SEPARATORS.split(plain)]
         if not _DOTS.isdisjoint(pieces):
             raise BadPath("the path holds a dot segment; send it with . and .. already resolved")
-        decoded += filter(None, pieces)
+        split_first += filter(None, pieces)
+        bared_first += filter(None, _SEPARATORS.split(_bare(plain)))
         kept += filter(None, (_bare(plain),))
-    return kept, decoded if decoded != kept else None
+    others: list[list[bytes]] = []
+    for reading in (split_first, bared_first):
+        if reading != kept and reading not in others:
+            others.append(reading)
+    return kept, tuple(others)
 
 
 def _bare(segment: bytes) -> bytes:

@@ -63,13 +63,15 @@ class Rollout:
 class Successor:
     """Where the next version has a resource.
 
-    ``head`` comes before the resource's path: the next version's api path, with its host if that tells the
-    versions apart. ``query`` is the parameter that does, if one does. ``parts`` is the resource's path where
-    it differs there: literals, and positions of the request's own segments.
+    ``head`` comes before the resource's path: the next version's api path; ``in_path`` says that the version
+    stands in it. ``host`` is (before, version, after) and ``query`` is (parameter, version), where those can
+    name a version. ``parts`` is the resource's path where it differs there: literals, and positions of the
+    request's own segments.
     """
 
     head: bytes
-    host: tuple[bytes, bytes] | None = None
+    in_path: bool
+    host: tuple[bytes, bytes, bytes] | None = None
     query: tuple[bytes, bytes] | None = None
     parts: tuple[bytes | int, ...] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from duskgate.policy.decision import BadRequest, NotFound, UnknownVersion, VersionConflict
-from duskgate.policy.paths import BadPath, Segments, read
+from duskgate.policy.paths import BadPath, Segments, has_controls, read
 from duskgate.policy.plan import Api, Found, Plan
 from duskgate.policy.request import Request
 from duskgate.policy.resolvers import HostResolver
@@ -14,8 +14,8 @@ from duskgate.policy.resolvers import HostResolver
 class Route(NamedTuple):
     """Where a request is bound. ``version`` is the one it names, ``None`` if it names none.
 
-    ``rest`` is the path below the api's; ``decoded_rest`` is the same with encoded separators undone, where
-    that differs. ``matched`` counts the segments of the path that are the api's own.
+    ``rest`` is the path below the api's; ``other_rests`` is the same in the other ways in which a backend
+    may read it. ``matched`` counts the segments of the path that are the api's own.
     """
 
     api: Api
@@ -24,7 +24,7 @@ class Route(NamedTuple):
     in_path: bool
     matched: int
     rest: Segments
-    decoded_rest: Segments | None
+    other_rests: tuple[Segments, ...]
 
 
 Refused = NotFound | UnknownVersion | VersionConflict | BadRequest
@@ -33,23 +33,24 @@ Refused = NotFound | UnknownVersion | VersionConflict | BadRequest
 def route(plan: Plan, request: Request) -> Route | Refused:
     """Find the api and read every explicit version signal; two that disagree are refused."""
     try:
-        segments, decoded = read(request.path)
+        segments, others = read(request.path)
     except BadPath as error:
         return BadRequest(str(error))
+    if request.query and has_controls(request.query):
+        return BadRequest("the query holds a space or a control character")
     found = plan.routes.find(segments)
-    if decoded is None:
-        return _named(found, segments, None, request)
-    other = plan.routes.find(decoded)
-    if (found and found[:2]) != (other and other[:2]):
-        return BadRequest("encoded separators make the path ambiguous: it could be for two versions")
-    return _named(found, segments, decoded, request)
+    for other in others:
+        also = plan.routes.find(other)
+        if (found and found[:2]) != (also and also[:2]):
+            return BadRequest("encoded separators make the path ambiguous: it could be for two versions")
+    if found is None:
+        return NotFound()
+    return _named(found, segments, others, request)
 
 
 def _named(
-    found: Found | None, path: Segments, decoded: Segments | None, request: Request
-) -> Route | Refused:
-    if found is None:
-        return NotFound()
+    found: Found, path: Segments, others: tuple[Segments, ...], request: Request
+) -> Route | UnknownVersion | VersionConflict:
     api, text, matched = found
     version: str | None = None
     named_by = "default"
@@ -63,8 +64,8 @@ def _named(
         if isinstance(said, (UnknownVersion, VersionConflict)):
             return said
         version, named_by = said
-    rest = decoded[matched:] if decoded is not None else None
-    return Route(api, version, named_by, text is not None, matched, path[matched:], rest)
+    rests = tuple([other[matched:] for other in others]) if others else ()
+    return Route(api, version, named_by, text is not None, matched, path[matched:], rests)
 
 
 def _signals(

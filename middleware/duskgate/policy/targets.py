@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from duskgate.policy.paths import offset_after
 from duskgate.policy.plan import Rule, Successor
 from duskgate.policy.request import Request
+from duskgate.policy.resolvers import HostResolver
 from duskgate.policy.route import Route
 
 
@@ -19,19 +20,33 @@ def upstream_target(bound: Route, rule: Rule, request: Request) -> bytes:
 
 
 def successor_url(bound: Route, rule: Rule, request: Request) -> bytes | None:
-    """A URL reference (RFC 3986 section 4.1) to the same resource in the next version, its query kept."""
+    """A URL reference (RFC 3986 section 4.1) to the same resource in the next version, its query kept.
+
+    Every signal in the request's URL that names this version names the next one in it.
+    """
     successor = rule.successor
     if successor is None:
         return None
     url = successor.head + _resource(bound, successor, request.path)
     if url[1:2] in (b"/", b"\\") or not url:
         url = b"/" + url.lstrip(b"/\\")  # two slashes in front would make it name another host
-    if successor.host is not None:
-        url = b"//" + successor.host[0] + successor.host[1] + _port(request) + url
     query = request.query
+    named = successor.in_path
+    if successor.host is not None:
+        host = _next_host(successor.host, request, needed=not named and successor.query is None)
+        named = named or bool(host)
+        url = host + url
     if successor.query is not None:
-        query = _query_with(query, *successor.query)
+        query = _query_with(query, *successor.query, needed=not named)
     return url + b"?" + query if query else url
+
+
+def _next_host(parts: tuple[bytes, bytes, bytes], request: Request, *, needed: bool) -> bytes:
+    """``//`` and the next version's host, if this request's host names a version or nothing else can."""
+    before, name, after = parts
+    if not needed and not HostResolver(before, after).read(request):
+        return b""
+    return b"//" + before + name + after + _port(request)
 
 
 def _resource(bound: Route, successor: Successor, path: bytes) -> bytes:
@@ -50,6 +65,10 @@ def _port(request: Request) -> bytes:
     return colon + port if port.isdigit() else b""
 
 
-def _query_with(query: bytes, key: bytes, value: bytes) -> bytes:
-    kept = [pair for pair in query.split(b"&") if pair and pair.split(b"=", 1)[0] != key]
-    return b"&".join([*kept, key + b"=" + value])
+def _query_with(query: bytes, key: bytes, value: bytes, *, needed: bool) -> bytes:
+    """The query with the parameter set, if it is there or ``needed``."""
+    pairs = [pair for pair in query.split(b"&") if pair]
+    kept = [pair for pair in pairs if unquote_to_bytes(pair.split(b"=", 1)[0].replace(b"+", b" ")) != key]
+    if len(kept) == len(pairs) and not needed:
+        return query
+    return b"&".join([*kept, quote(key, safe="").encode() + b"=" + value])

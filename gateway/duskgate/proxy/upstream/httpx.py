@@ -115,6 +115,8 @@ class HttpxUpstream:
         headers = request.headers
         if not self._keep_host:
             headers = [(b"host", address.authority), *(one for one in headers if one[0] != b"host")]
+        if request.body is not None and all(name != b"content-length" for name, _ in headers):
+            headers = [*headers, (b"transfer-encoding", b"chunked")]
         body = _Body(request.body) if request.body is not None else _Empty()
         raw = address.prefix + request.target
         with translated():

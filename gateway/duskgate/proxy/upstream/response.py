@@ -116,6 +116,8 @@ class Response:
         self._head_bytes += len(name) + len(value)
         if len(self.headers) >= MOST_HEADERS or self._head_bytes > MOST_HEADER_BYTES:
             raise UpstreamError("the backend's header block is too large")
+        if value[-1:] in b" \t":
+            value = value.rstrip(b" \t")  # llhttp leaves the white space behind a value, RFC 9112 section 5
         self.headers.append((name.lower(), value))
 
     def add_content(self, chunk: bytes) -> None:

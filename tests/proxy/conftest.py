@@ -1,0 +1,90 @@
+"""One real gateway on granian in front of backends that each test scripts: by both transports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.backends import RawBackend, exchange, raw_backend
+from tests.running import free_ports, process
+
+YAML = """
+server: {{listen: "127.0.0.1:{port}", max_request_body: 1MiB, access_log: false}}
+admin: {{listen: "127.0.0.1:{admin}"}}
+identity: [{{header: X-Api-Key, secret: true}}]
+consumers: {{acme: {{match: {{X-Api-Key: acme-key}}}}}}
+backends:
+  native: {{url: "http://127.0.0.1:{backend}", timeouts: {{connect: 1s, response: 700ms, idle: 700ms}}}}
+  httpx: {{url: "http://127.0.0.1:{backend}", transport: httpx, timeouts: {{response: 700ms, idle: 700ms}}}}
+  nobody: {{url: "http://127.0.0.1:{nobody}"}}
+  nobody-httpx: {{url: "http://127.0.0.1:{nobody}", transport: httpx}}
+apis:
+  native: {{path: "/native/{{version}}", default: v1, versions: {{
+    v1: {{backend: native, lifecycle: {{deprecated: 2026-03-01, sunset: 2036-01-01,
+      guide: "https://docs.example.com/m", successor: v2}}}},
+    v2: {{backend: native}}, v3: {{backend: nobody}}, v4: {{backend: native, rewrite: /internal/v4}},
+    v0: {{backend: native, lifecycle: {{sunset: 2026-01-01, guide: "https://docs.example.com/m"}}}}}}}}
+  httpx: {{path: "/httpx/{{version}}", default: v1, versions: {{
+    v1: {{backend: httpx, lifecycle: {{deprecated: 2026-03-01, sunset: 2036-01-01,
+      guide: "https://docs.example.com/m", successor: v2}}}},
+    v2: {{backend: httpx}}, v3: {{backend: nobody-httpx}}, v4: {{backend: httpx, rewrite: /internal/v4}},
+    v0: {{backend: httpx, lifecycle: {{sunset: 2026-01-01, guide: "https://docs.example.com/m"}}}}}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The gateway and its backend. ``via`` is the api, and so the transport, that a test goes through."""
+
+    port: int
+    admin: int
+    backend: RawBackend
+    via: str
+
+    def send(self, *pieces: bytes) -> bytes:
+        """Send exact bytes; ``@`` stands for the api's path."""
+        return exchange(self.port, *(piece.replace(b"@", b"/" + self.via.encode()) for piece in pieces))
+
+    def get(self, path: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
+        """A request without a body."""
+        lines = b"".join(header + b"\r\n" for header in headers)
+        return self.send(method + b" @" + path + b" HTTP/1.1\r\nHost: gw.example\r\n" + lines + b"\r\n")
+
+    def path(self, path: bytes) -> bytes:
+        return b"/" + self.via.encode() + path
+
+
+@dataclass(frozen=True)
+class Running:
+    port: int
+    admin: int
+    backend: RawBackend
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("proxy")
+    port, admin, nobody = free_ports(3)
+    with ExitStack() as stack:
+        backend = stack.enter_context(raw_backend())
+        config = folder / "gateway.yaml"
+        config.write_text(YAML.format(port=port, admin=admin, backend=backend.port, nobody=nobody))
+        command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
+        log = folder / "gateway.log"
+        stack.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
+        yield Running(port, admin, backend, log)
+        assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(params=["native", "httpx"])
+def proxy(running: Running, request: pytest.FixtureRequest) -> Proxy:
+    running.backend.scripts.clear()
+    running.backend.seen.clear()
+    running.backend.ended.clear()
+    return Proxy(running.port, running.admin, running.backend, request.param)

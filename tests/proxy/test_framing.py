@@ -1,0 +1,72 @@
+"""Requests that two servers could read differently are refused: RFC 9112 sections 3.2, 6.3 and 11.2."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.proxy.conftest import Proxy
+
+CODED = b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: %b\r\n\r\n0\r\n\r\n"
+
+REFUSED = [
+    ("no Host", b"GET @/v2/x HTTP/1.1\r\n\r\n"),
+    ("two Hosts", b"GET @/v2/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    ("malformed Host", b"GET @/v2/x HTTP/1.1\r\nHost: a b\r\n\r\n"),
+    ("Host with a path", b"GET @/v2/x HTTP/1.1\r\nHost: a/b\r\n\r\n"),
+    ("Host with a user", b"GET @/v2/x HTTP/1.1\r\nHost: u@a\r\n\r\n"),
+    ("two lengths", b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+    ("length is no number", b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n"),
+    ("negative length", b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n"),
+    ("plus sign", b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\na"),
+    ("unknown coding", b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    ("coding before chunked", CODED % b"gzip, chunked"),
+    ("chunked twice", CODED % b"chunked, chunked"),
+    ("space before the colon", b"GET @/v2/x HTTP/1.1\r\nHost: h\r\nX : 1\r\n\r\n"),
+    ("folded header", b"GET @/v2/x HTTP/1.1\r\nHost: h\r\nX: 1\r\n 2\r\n\r\n"),
+    ("dot segments", b"GET @/v2/../v1/x HTTP/1.1\r\nHost: h\r\n\r\n"),
+    ("asterisk", b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"),
+    ("tunnel", b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"),
+    ("no HTTP", b"hello\r\n\r\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("request_bytes", [case[1] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_refused_before_any_backend_hears_of_it(proxy: Proxy, request_bytes: bytes) -> None:
+    answer = proxy.send(request_bytes)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert proxy.backend.seen == []
+
+
+def test_length_and_chunked_together_are_read_one_way_only(proxy: Proxy) -> None:
+    """RFC 9112 section 6.1: chunked overrides the length, and the connection ends afterwards.
+
+    granian applies this before the gateway sees the request, so that it cannot be refused; what counts is
+    that the backend gets one framing, and that nothing behind the body is taken for another request.
+    """
+    answer = proxy.send(
+        b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET @/v2/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+    if not answer.startswith(b"HTTP/1.1 400 "):
+        (head,) = proxy.backend.seen
+        assert b"content-length" not in head.lower()
+        assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET @/v2/" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", b"414"),
+        (b"GET @/v2/x HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 500_000 + b"\r\n\r\n", b"431"),
+        (b"GET @/v2/x HTTP/1.1\r\nHost: h\r\n" + b"X: 1\r\n" * 300 + b"\r\n", b"431"),
+    ],
+    ids=["target", "header", "headers"],
+)
+def test_heads_are_bounded(proxy: Proxy, request_bytes: bytes, status: bytes) -> None:
+    assert proxy.send(request_bytes).startswith(b"HTTP/1.1 " + status)
+
+
+def test_http_1_0_needs_no_host(proxy: Proxy) -> None:
+    answer = proxy.send(b"GET @/v2/x HTTP/1.0\r\n\r\n")
+    assert answer.split(b" ")[1] == b"200"
+    assert b"via: 1.0 duskgate" in proxy.backend.seen[-1].lower()
