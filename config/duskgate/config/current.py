@@ -62,7 +62,7 @@ def load_or_last_good(path: Path, last_good: Path | None) -> Loaded:
         if copy is None:
             raise
         logger.error("configuration rejected, starting with the last good one: %s", invalid)
-        return loads(copy.decode("utf-8", "replace"), path)
+        return loads(copy.decode("utf-8", "replace"), path, check_flags=False)
 
 
 def _content(path: Path) -> bytes | None:

@@ -72,16 +72,24 @@ def load(path: str | FilePath, env: Mapping[str, str] | None = None, *, standalo
 
 
 def loads(
-    text: str, file: FilePath, env: Mapping[str, str] | None = None, *, standalone: bool = False
+    text: str,
+    file: FilePath,
+    env: Mapping[str, str] | None = None,
+    *,
+    standalone: bool = False,
+    check_flags: bool = True,
 ) -> Loaded:
-    """The same for a text; ``file`` is where its relative paths start and what errors name."""
+    """The same for a text; ``file`` is where its relative paths start and what errors name.
+
+    ``check_flags``: look whether the flags exist. Without it a broken flags file does not matter here.
+    """
     env = os.environ if env is None else env
     tree = parse(text, str(file), env)
     try:
         document = Document.model_validate(tree.value)
     except ValidationError as error:
         raise InvalidConfig(_explain(tree, error)) from None
-    flags = _flags(tree, document, file)
+    flags = _flags(tree, document, file) if check_flags else None
     found = list(findings(document, flags, file.parent, standalone=standalone))
     if found:
         raise InvalidConfig(_placed(tree, one.path, one.reason, one.hint) for one in found)
