@@ -96,13 +96,13 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, backend: RawBackend, text: str | None = None) -> Iterator[Served]:
+def served(folder: Path, backend: RawBackend, server: str = "workers: 2") -> Iterator[Served]:
     port, admin = free_ports(2)
     (folder / "flags.json").write_text(flag())
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         one = Served.__new__(Served)
         one.folder, one.port, one.admin, one.backend = folder, port, admin, backend
-        (folder / "gateway.yaml").write_text(text or one.yaml())
+        (folder / "gateway.yaml").write_text(one.yaml().replace("workers: 2", server))
         command = [sys.executable, "-m", "duskgate.cli", "serve", str(folder / "gateway.yaml")]
         one.process = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
     try:
@@ -246,7 +246,7 @@ def test_no_request_is_lost_while_files_change(gateway: Served) -> None:
 
 def test_the_admin_port_is_apart_and_wants_its_token(gateway: Served) -> None:
     admin = f"http://127.0.0.1:{gateway.admin}"
-    get = httpx.Client(trust_env=False).get
+    get = partial(httpx.get, trust_env=False)
     assert get(f"{admin}/metrics").status_code == 401
     assert get(f"{admin}/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert get(f"{admin}/metrics", headers=AUTHORIZED).status_code == 200
@@ -368,3 +368,38 @@ def test_backends_that_are_down_at_start_cost_a_502_and_no_more(tmp_path: Path) 
         eventually(lambda: one.statuses("/api/v2/x") == {502} or None, "502 from every worker", 10)
         with raw_backend(("127.0.0.1", port)):
             assert one.statuses("/api/v2/x") == {200}
+
+
+def test_readiness_turns_false_before_connections_are_refused(tmp_path: Path) -> None:
+    with raw_backend() as backend, served(tmp_path, backend, "workers: 2, drain_delay: 1s") as one:
+        one.process.terminate()
+        ready = f"http://127.0.0.1:{one.admin}/readyz"
+
+        def says_no() -> dict[str, object] | None:
+            answer = httpx.get(ready, trust_env=False)
+            return answer.json() if answer.status_code == 503 else None
+
+        assert eventually(says_no, "503 from /readyz", 3)["status"] == "draining"
+        assert one.statuses("/api/v2/x", 4) == {200}
+        assert one.process.wait(15) == 0
+
+
+def test_a_request_that_never_ends_is_ended_by_the_bound_or_a_second_signal(tmp_path: Path) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+        while conversation.socket.recv(1):
+            pass
+
+    for extra in ("workers: 2, drain_timeout: 1s", "workers: 2"):
+        with raw_backend() as backend, served(tmp_path, backend, extra) as one:
+            backend.scripts[b"/stuck"] = script
+            with httpx.stream("GET", f"{one.base}/api/v2/stuck", trust_env=False, timeout=30) as answer:
+                assert answer.status_code == 200
+                one.process.terminate()
+                if "timeout" not in extra:
+                    with pytest.raises(subprocess.TimeoutExpired):
+                        one.process.wait(0.5)
+                    one.process.terminate()
+                one.process.wait(10)
+                with pytest.raises(httpx.RemoteProtocolError):
+                    answer.read()

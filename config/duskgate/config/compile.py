@@ -86,7 +86,17 @@ def _backend(name: str, backend: models.Backend, folder: Path) -> Backend:
         if (file := getattr(backend.tls, key)) is not None
     }
     tls = Tls(**files, server_name=backend.tls.server_name)
-    return Backend(name, backend.bases, timeouts, backend.host_header, backend.transport, tls)
+    return Backend(
+        name=name,
+        targets=backend.bases,
+        timeouts=timeouts,
+        host_header=backend.host_header,
+        transport=backend.transport,
+        health=backend.health,
+        retries=backend.retries,
+        max_requests=backend.max_requests,
+        tls=tls,
+    )
 
 
 def _explicit(step: models.ResolveStep) -> Explicit | None:

@@ -11,6 +11,7 @@ from duskgate.config.scalars import (
     Flag,
     Instant,
     Integer,
+    Lasting,
     Listen,
     Moment,
     Peer,
@@ -56,6 +57,14 @@ class Server(Section):
         100 * 2**20, description="Larger request bodies are refused with 413; or unlimited."
     )
     access_log: Flag = Field(True, description="One JSON line a request on standard output.")
+    drain_delay: Span = Field(
+        0, description="How long /readyz says no before a stopping gateway takes no more connections."
+    )
+    drain_timeout: Span = Field(
+        30_000, description="How long a stopping worker may take to end its requests."
+    )
+    max_worker_age: Lasting = Field(None, description="Workers are replaced after so long; or never.")
+    max_worker_memory: Size = Field(None, description="Workers that grow larger are replaced; or unlimited.")
     problem_types: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] = Field(
         "urn:duskgate:problem:", description="What problem types begin with; the problem's name follows."
     )
@@ -144,9 +153,12 @@ class Backend(Section):
     targets: list[Url] | None = Field(None, description="Base URLs, when there are several.", min_length=1)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
     health: Annotated[str, StringConstraints(pattern="^/")] | None = Field(
-        None, description="Path that answers 2xx while a target is well."
+        None, description="Path that answers 2xx while a target is well; probed every 5 s."
     )
     retries: Annotated[Integer, Field(ge=0, le=10)] = Field(0, description="Attempts after the first.")
+    max_requests: Annotated[Integer, Field(ge=1)] | None = Field(
+        None, description="Requests under way at once in a worker; more are refused with 503."
+    )
     host_header: Literal["preserve", "target"] = Field(
         "preserve", description="The Host that backends see: the caller's, or the target's own."
     )

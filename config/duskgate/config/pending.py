@@ -20,7 +20,6 @@ def pending(document: Document) -> Pending:
         if caller.jwt is not None:
             yield ("identity", index, "jwt"), "tokens are not read yet; callers are named by headers only"
     yield from _consumers(document)
-    yield from _backends(document)
     for name, api in document.apis.items():
         yield from _api(api, ("apis", name))
 
@@ -31,14 +30,6 @@ def _consumers(document: Document) -> Pending:
             yield ("consumers", name, "contact"), "nobody is written to yet"
         if consumer.critical:
             yield ("consumers", name, "critical"), "no report or gate looks at it yet"
-
-
-def _backends(document: Document) -> Pending:
-    for name, backend in document.backends.items():
-        if backend.health is not None:
-            yield ("backends", name, "health"), "targets are not probed yet"
-        if backend.retries:
-            yield ("backends", name, "retries"), "failed requests are not retried yet"
 
 
 def _api(api: Api, at: Path) -> Pending:

@@ -84,6 +84,10 @@ def _span(value: Any) -> int:
     return length
 
 
+def _lasting(value: Any) -> int | None:
+    return None if value == "never" else _span(value)
+
+
 def _size(value: Any) -> int | None:
     text = _text(str(value) if isinstance(value, int) else value, "write a size, such as 100MiB")
     if text == "unlimited":
@@ -235,6 +239,9 @@ Flag = Annotated[bool, BeforeValidator(_flag), _schema("boolean")]
 Integer = Annotated[int, BeforeValidator(_integer), _schema("integer")]
 Percent = Annotated[float, BeforeValidator(_percent), WithJsonSchema({"type": ["number", "string"]})]
 Span = Annotated[int, BeforeValidator(_span), _words(r"^(\d+(ms|s|m|h|d|w))+$", "10s", "1h30m")]
+Lasting = Annotated[
+    int | None, BeforeValidator(_lasting), _words(r"^(\d+(ms|s|m|h|d|w))+$|^never$", "1d", "never")
+]
 Size = Annotated[
     int | None,
     BeforeValidator(_size),

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from duskgate.admin.health import live_workers
+from duskgate.admin.health import DRAINING, live_workers
 from duskgate.admin.metrics import page
 from duskgate.config.current import Current
 
@@ -49,11 +49,14 @@ class AdminApp:
         return JSONResponse({"status": "alive"})
 
     async def ready(self, request: Request) -> Response:
-        """200 once at least one worker serves; 503 before."""
+        """200 while at least one worker serves; 503 before, and from the first signal to stop on."""
         serving = len(live_workers(self._run_dir))
         wanted = self._current.loaded.document.server.workers
-        body = {"status": "ready" if serving else "not ready", "workers": serving, "wanted": wanted}
-        return JSONResponse(body, 200 if serving else 503)
+        draining = (self._run_dir / DRAINING).exists()
+        ready = serving > 0 and not draining
+        status = "draining" if draining else "ready" if ready else "not ready"
+        body = {"status": status, "workers": serving, "wanted": wanted}
+        return JSONResponse(body, 200 if ready else 503)
 
     def _allowed(self, request: Request) -> bool:
         if not self._token:

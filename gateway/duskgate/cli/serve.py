@@ -12,20 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import click
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server import Server
 
 from duskgate.cli.common import config_argument, fail, load_or_fail, show_warnings
-from duskgate.cli.logs import SERVER_LOG, set_up_logging
+from duskgate.cli.logs import set_up_logging
+from duskgate.cli.server import DrainingServer
 from duskgate.config import Loaded
 from duskgate.config.load import IDENTITY_KEY, identity_key
 from duskgate.config.scalars import Listen
 from duskgate.middleware.asgi import ASGIApp
-
-MOST_HEAD_BYTES = 128 * 1024
-"""Larger request heads are refused with 431 by the server."""
 
 RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus-client when it is first imported: by workers, and never by the supervisor."""
@@ -70,20 +64,7 @@ def _run(loaded: Loaded, run_dir: Path) -> None:
     server = loaded.document.server
     admin = loaded.document.admin
     click.echo(f"duskgate: serving {loaded.path} on http://{server.listen}, admin on http://{admin.listen}")
-    granian = Server(
-        "duskgate",
-        address=server.listen.host,
-        port=server.listen.port,
-        interface=Interfaces.ASGI,
-        workers=server.workers,
-        loop=Loops.uvloop,
-        http=HTTPModes.auto,
-        http1_settings=HTTP1Settings(max_buffer_size=MOST_HEAD_BYTES),
-        log_level=LogLevels.warning,
-        log_dictconfig=SERVER_LOG,
-        respawn_failed_workers=True,
-        workers_kill_timeout=30,
-    )
+    granian = DrainingServer(server, run_dir)
     granian.serve(target_loader=partial(load_worker, loaded.path.absolute(), run_dir), wrap_loader=False)
 
 

@@ -14,9 +14,11 @@ from duskgate.config.watch import changes
 from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.middleware.decision import FlagSource
 from duskgate.policy.plan import Backend, Plan
-from duskgate.proxy.upstream.httpx import HttpxUpstream
-from duskgate.proxy.upstream.native import NativeUpstream
+from duskgate.proxy.upstream.backend import BackendUpstream, Observer
+from duskgate.proxy.upstream.httpx import HttpxTransport
+from duskgate.proxy.upstream.native import NativeTransport
 from duskgate.proxy.upstream.protocol import Upstream
+from duskgate.usage.backends import BackendMetrics
 from duskgate.usage.instruments import Instruments
 
 logger = logging.getLogger("duskgate")
@@ -31,7 +33,8 @@ LINGER_SECONDS = 60.0
 class Upstreams(Mapping[str, Upstream]):
     """One transport for each backend of the plan; a backend that did not change keeps its connections."""
 
-    def __init__(self, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, backends: Mapping[str, Backend], observer: Observer) -> None:
+        self._observer = observer
         self._backends: dict[str, Backend] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -42,7 +45,7 @@ class Upstreams(Mapping[str, Upstream]):
         for name, backend in backends.items():
             if self._backends.get(name) != backend:
                 self._retire(self._upstreams.get(name))
-                self._upstreams[name] = _upstream(backend)
+                self._upstreams[name] = _upstream(backend, self._observer)
         for name in self._backends.keys() - backends.keys():
             self._retire(self._upstreams.pop(name))
         self._backends = dict(backends)
@@ -76,8 +79,9 @@ class Upstreams(Mapping[str, Upstream]):
         return len(self._upstreams)
 
 
-def _upstream(backend: Backend) -> Upstream:
-    return HttpxUpstream(backend) if backend.transport == "httpx" else NativeUpstream(backend)
+def _upstream(backend: Backend, observer: Observer) -> Upstream:
+    make = HttpxTransport if backend.transport == "httpx" else NativeTransport
+    return BackendUpstream(backend, make, observer)
 
 
 class State:
@@ -92,7 +96,7 @@ class State:
         self.instruments = instruments
         good_flags = run_dir / LAST_GOOD_FLAGS if run_dir is not None else None
         self.flags_file = FlagsFile(loaded.flags_path, good_flags) if loaded.flags_path is not None else None
-        self.upstreams = Upstreams(loaded.plan.backends)
+        self.upstreams = Upstreams(loaded.plan.backends, BackendMetrics(instruments))
         self._note("config", good=True)
         if self.flags_file is not None:
             self._note("flags", good=True)

@@ -76,6 +76,31 @@ class Instruments:
             ("file", "result"),
             registry=registry,
         )
+        self.backend_failures = Counter(
+            "duskgate_backend_failures_total",
+            "Attempts to ask a backend that failed, by kind.",
+            ("backend", "kind"),
+            registry=registry,
+        )
+        self.backend_retries = Counter(
+            "duskgate_backend_retries_total",
+            "Requests that were sent to a backend again.",
+            ("backend",),
+            registry=registry,
+        )
+        self.ejections = Counter(
+            "duskgate_backend_ejections_total",
+            "Times a target was left out because it failed repeatedly.",
+            ("backend", "target"),
+            registry=registry,
+        )
+        self.target_up = Gauge(
+            "duskgate_backend_target_up",
+            "0 while a worker's health checks of the target fail, 1 once they succeed again.",
+            ("backend", "target"),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self.config_ok = Gauge(
             "duskgate_config_last_reload_successful",
             "1 while every worker runs what the files say; 0 after a change was rejected.",

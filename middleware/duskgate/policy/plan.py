@@ -48,6 +48,9 @@ class Backend:
     timeouts: Timeouts = Timeouts()
     host_header: str = "preserve"
     transport: str = "native"
+    health: str | None = None
+    retries: int = 0
+    max_requests: int | None = None
     tls: Tls = Tls()
 
 

@@ -64,14 +64,14 @@ class Connection(asyncio.Protocol):
             response.complete = True  # no framing: the end of the connection ends it, RFC 9112 section 6.3
             response.wake()
         else:
-            started = response.head_done or response.status != 0
-            self._fail(ConnectionLost("the backend closed the connection", untouched=not started))
+            self._fail(ConnectionLost("the backend closed the connection", untouched=not response.touched))
 
     def data_received(self, data: bytes) -> None:
         response = self._response
         if response is None or response.complete:
             self.close()  # nothing was asked, so nothing that comes can be trusted
             return
+        response.touched = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:

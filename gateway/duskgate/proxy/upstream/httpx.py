@@ -7,9 +7,8 @@ a gateway must do none of these.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from itertools import cycle
 from typing import Any
 
 import httpx
@@ -63,10 +62,11 @@ class _Empty(httpx.AsyncByteStream):
 class HttpxResponse:
     """A response on httpx's transport."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, ended: Callable[[], None]) -> None:
         self.status = response.status_code
         self.headers: list[Header] = [(name.lower(), value) for name, value in response.headers.raw]
         self._response = response
+        self._ended = ended
 
     def whole(self) -> bytes | None:
         return None
@@ -80,23 +80,27 @@ class HttpxResponse:
                 yield chunk
 
     async def aclose(self) -> None:
-        with translated():
-            await self._response.aclose()
+        try:
+            with translated():
+                await self._response.aclose()
+        finally:
+            self._ended()
 
 
-class HttpxUpstream:
-    """An ``Upstream`` on ``httpx.AsyncHTTPTransport``; several targets are asked in turn."""
+class HttpxTransport:
+    """A ``Transport`` on ``httpx.AsyncHTTPTransport``."""
 
-    def __init__(self, backend: Backend) -> None:
-        secure = any(base.startswith("https:") for base in backend.targets)
+    def __init__(self, base: str, backend: Backend) -> None:
+        self._target = _Target(base)
+        self.active = 0
+        secure = self._target.address.scheme == "https"
         self._transport = httpx.AsyncHTTPTransport(
             verify=client_context(backend) if secure else False,
             http2=secure,
             limits=_LIMITS,
             trust_env=False,
-            uds=next((Address.of(base).path for base in backend.targets), None),
+            uds=self._target.address.path,
         )
-        self._targets = cycle([_Target(base) for base in backend.targets])
         self._keep_host = backend.host_header == "preserve"
         bounds = backend.timeouts
         timeout = {
@@ -110,7 +114,7 @@ class HttpxUpstream:
             self._extensions["sni_hostname"] = backend.tls.server_name
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        target = next(self._targets)
+        target = self._target
         address = target.address
         headers = request.headers
         if not self._keep_host:
@@ -127,7 +131,16 @@ class HttpxUpstream:
                 stream=body,
                 extensions=self._extensions | {"target": raw},
             )
-            return HttpxResponse(await self._transport.handle_async_request(outgoing))
+            self.active += 1
+            try:
+                response = await self._transport.handle_async_request(outgoing)
+            except BaseException:
+                self.active -= 1
+                raise
+        return HttpxResponse(response, self._ended)
+
+    def _ended(self) -> None:
+        self.active -= 1
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -56,6 +56,11 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
+    @property
+    def active(self) -> int:
+        """Connections in use, and requests that wait for one."""
+        return self._open - len(self._idle) + len(self._waiters)
+
     def take(self) -> Connection | None:
         """The youngest idle connection that is still good, if there is one."""
         now = asyncio.get_running_loop().time()

@@ -30,7 +30,10 @@ class Source(Protocol):
 
 
 class Response:
-    """One response. ``bodiless`` is known beforehand for HEAD, and from the status for 204 and 304."""
+    """One response. ``bodiless`` is known beforehand for HEAD, and from the status for 204 and 304.
+
+    ``touched``: at least one byte of it came.
+    """
 
     __slots__ = (
         "_head_bytes",
@@ -46,6 +49,7 @@ class Response:
         "head_done",
         "headers",
         "status",
+        "touched",
     )
 
     def __init__(self, source: Source, *, bodiless: bool) -> None:
@@ -62,6 +66,7 @@ class Response:
         self.head_done = False
         self.headers: list[Header] = []
         self.status = 0
+        self.touched = False
 
     # for the caller
 

@@ -1,0 +1,72 @@
+"""The process model: granian's, with a drain that load balancers can follow and a way to cut it short."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from duskgate.admin.health import DRAINING
+from duskgate.cli.logs import SERVER_LOG
+from duskgate.config.models import Server as Settings
+
+MOST_HEAD_BYTES = 128 * 1024
+"""Larger request heads are refused with 431 by the server."""
+
+SHORTEST_LIFETIME = 60
+"""Seconds; granian recycles no worker that is younger."""
+
+
+class DrainingServer(MPServer):
+    """Takes SIGTERM and SIGINT in three steps.
+
+    At once the gateway is not ready any more; after ``server.drain_delay`` it takes no new connections and
+    lets what is under way end, for ``server.drain_timeout`` at the most. A second signal ends everything.
+    """
+
+    def __init__(self, settings: Settings, run_dir: Path) -> None:
+        super().__init__(
+            "duskgate",
+            address=settings.listen.host,
+            port=settings.listen.port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            loop=Loops.uvloop,
+            http=HTTPModes.auto,
+            http1_settings=HTTP1Settings(max_buffer_size=MOST_HEAD_BYTES),
+            log_level=LogLevels.warning,
+            log_dictconfig=SERVER_LOG,
+            respawn_failed_workers=True,
+            workers_kill_timeout=max(1, settings.drain_timeout // 1000),
+            workers_lifetime=_seconds(settings.max_worker_age),
+            workers_max_rss=_mebibytes(settings.max_worker_memory),
+        )
+        self._delay = settings.drain_delay / 1000
+        self._mark = run_dir / DRAINING
+        self._asked = False
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """The first signal begins the drain, the second ends it."""
+        if self._asked:
+            for worker in self.wrks:
+                worker.kill()
+            super().signal_handler_interrupt()
+            return
+        self._asked = True
+        self._mark.touch()
+        timer = threading.Timer(self._delay, super().signal_handler_interrupt)
+        timer.daemon = True
+        timer.start()
+
+
+def _seconds(span: int | None) -> int | None:
+    return None if span is None else max(SHORTEST_LIFETIME, span // 1000)
+
+
+def _mebibytes(size: int | None) -> int | None:
+    return None if size is None else max(1, size // 2**20)

@@ -1,0 +1,32 @@
+"""Active health checks: asking a target's health path now and then, with httpx."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+
+from duskgate.policy.plan import Backend
+from duskgate.proxy.upstream.address import Address
+from duskgate.proxy.upstream.tls import client_context
+
+EVERY = 5.0
+TIMEOUT = 2.0
+"""Seconds between two probes, and until an unanswered one counts as bad."""
+
+
+async def probe(base: str, backend: Backend, every: float = EVERY) -> AsyncIterator[bool]:
+    """Yield for each probe whether the target answered 2xx: at once, then ``every`` so many seconds."""
+    address = Address.of(base)
+    verify = client_context(backend) if address.scheme == "https" else False
+    transport = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, uds=address.path)
+    url = f"{address.scheme}://{address.authority.decode()}{address.prefix.decode()}{backend.health}"
+    async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False) as client:
+        while True:
+            try:
+                answer = await client.get(url)
+                yield answer.is_success
+            except httpx.HTTPError:
+                yield False
+            await asyncio.sleep(every)

@@ -1,0 +1,76 @@
+"""One measurement: a proxy's CPU time a request while the load stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import wrk
+from tests.bench.backend import Backend
+from tests.bench.spawn import Cores
+from tests.bench.tree import core_seconds, cpu_seconds
+
+WARM_UP_SECONDS = 0.6
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was seen between two looks at a proxy under load.
+
+    ``errors`` counts failed requests from first to last, warm-up included. ``others`` is CPU time that the
+    proxy's core spent on anything else, as a share of the proxy's.
+    """
+
+    requests: int
+    cpu_seconds: float
+    errors: int
+    others: float
+
+    @property
+    def micros(self) -> float:
+        """CPU time a request, in microseconds."""
+        return self.cpu_seconds / self.requests * 1e6
+
+
+@dataclass(frozen=True)
+class Look:
+    """The counters at one moment."""
+
+    requests: int
+    cpu: float
+    core: float
+
+
+def look(root: int, core: int, backend: Backend) -> Look:
+    return Look(backend.requests(), cpu_seconds(root), core_seconds(core))
+
+
+def between(first: Look, last: Look, errors: int) -> Sample:
+    """What happened from one look to the other; the second look's own request at the backend is left out."""
+    requests = last.requests - first.requests - 1
+    cpu = last.cpu - first.cpu
+    others = last.core - first.core - cpu
+    return Sample(requests, cpu, errors, max(others, 0.0) / cpu if cpu else 0.0)
+
+
+def measure(
+    root: int,
+    port: int,
+    paths: Sequence[str],
+    connections: int,
+    seconds: float,
+    *,
+    backend: Backend,
+    cores: Cores,
+    folder: Path,
+) -> Sample:
+    """Look twice while the load runs steadily, so that neither its start nor its end counts."""
+    with wrk.load(port, paths, connections, cores.load, folder) as load:
+        time.sleep(WARM_UP_SECONDS)
+        first = look(root, cores.proxy, backend)
+        time.sleep(seconds)
+        last = look(root, cores.proxy, backend)
+        errors = load.stop()
+    return between(first, last, errors)

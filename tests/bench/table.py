@@ -1,0 +1,71 @@
+"""Figures as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.bench.budgets import Budget
+from tests.bench.figures import RIVALS, Figure, Figures
+from tests.bench.grid import TITLES
+from tests.bench.memory import Memory
+
+LEFT = 46
+
+
+def columns(first: str, *others: str) -> str:
+    """A line: the first column to the left, the others to the right."""
+    return (first.ljust(LEFT) + "".join(other.rjust(14) for other in others)).rstrip()
+
+
+def cpu(figures: Figures) -> Iterator[str]:
+    """One table for each load: the median, all rounds' range, and the ratios to the rivals."""
+    for name, title in TITLES.items():
+        rows = figures.section(name)
+        if not rows:
+            continue
+        endpoints = name == "endpoints"
+        heads = ["by the first"] if endpoints else [f"by {rival}" for rival in RIVALS]
+        yield columns(title, "µs a request", "rounds", *heads)
+        for row in rows:
+            ratios = [f"{row.ratio(rows[0]):.2f}x"] if endpoints else rival_ratios(figures, row)
+            low, high = row.spread
+            yield columns(row.title, f"{row.micros:.1f}", f"{low:.1f}-{high:.1f}", *ratios) + flaws(row)
+        yield ""
+
+
+def rival_ratios(figures: Figures, row: Figure) -> list[str]:
+    """The ratios in the order of the columns; a dash where the rival was not measured."""
+    ratios = figures.ratios(row)
+    return [short(ratios[rival]) if rival in ratios else "-" for rival in RIVALS]
+
+
+def short(ratio: float) -> str:
+    """Three digits that matter."""
+    return f"{ratio:.2f}x" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
+
+
+def flaws(row: Figure) -> str:
+    """Failed requests, if there were any."""
+    return f"   {row.errors} failed" if row.errors else ""
+
+
+def memory(figures: Sequence[Memory]) -> Iterator[str]:
+    """The memory table."""
+    if not figures:
+        return
+    yield columns("Memory of Duskgate", "transport", "MiB before", "MiB added")
+    for one in figures:
+        yield columns(one.case, one.transport, f"{one.before / 2**20:.0f}", f"{one.added_mib:.1f}")
+    yield ""
+
+
+def budgets(all_budgets: Sequence[Budget]) -> Iterator[str]:
+    """The promises and whether they were kept."""
+    yield columns("Budget", "at most", "measured", "")
+    for one in all_budgets:
+        measured = "-" if one.measured is None else number(one.measured, one.unit)
+        yield columns(one.promise, number(one.most, one.unit), measured, one.verdict)
+
+
+def number(value: float, unit: str) -> str:
+    return short(value) if unit == "x" else f"{value:.1f} {unit}"
