@@ -77,7 +77,7 @@ def main() -> int:
         say("stopped")
         return 130
     kept = list(budgets(figures, memory))
-    lines = [*table.cpu(figures), *table.memory(memory), *table.budgets(kept)]
+    lines = [*table.cpu(figures), *table.noise(figures), *table.memory(memory), *table.budgets(kept)]
     sys.stdout.write("\n".join(lines) + "\n")
     RESULTS.parent.mkdir(exist_ok=True)
     report = {

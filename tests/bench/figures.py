@@ -39,7 +39,7 @@ class Figure:
 
     @property
     def others(self) -> float:
-        """The largest share that something else had of the proxy's core."""
+        """The largest share that something else had of the work of the proxy's core."""
         return max(sample.others for sample in self.samples)
 
     def ratio(self, other: Figure) -> float:

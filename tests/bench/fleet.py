@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,8 +22,13 @@ class Running:
     """A proxy that answers."""
 
     peer: Peer
-    root: int
+    process: subprocess.Popen[bytes]
     place: Place
+
+    @property
+    def root(self) -> int:
+        """The number of the process from which all others of the proxy descend."""
+        return self.process.pid
 
 
 def launch(stack: ExitStack, peer: Peer, folder: Path, backend: int, core: int, ready: str = PATH) -> Running:
@@ -36,7 +42,7 @@ def launch(stack: ExitStack, peer: Peer, folder: Path, backend: int, core: int, 
     program = running(peer.command(place), frozenset({core}), log=log, env=peer.env(place))
     process = stack.enter_context(program)
     wait_for(process, port, ready, log)
-    return Running(peer, process.pid, place)
+    return Running(peer, process, place)
 
 
 def check(one: Running) -> None:

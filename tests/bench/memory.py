@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -9,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.duskgate import Full
-from tests.bench.fleet import launch
+from tests.bench.fleet import Running, launch
 from tests.bench.notices import PATH
-from tests.bench.plain import MIB, Broken, PlainBackend, PlainCaller, plain_backend, settle
-from tests.bench.ready import CannotMeasure
+from tests.bench.plain import LONGEST_SECONDS, MIB, Broken, PlainBackend, PlainCaller, plain_backend, settle
+from tests.bench.ready import CannotMeasure, wait_for
 from tests.bench.tree import peak_bytes, reset_peaks, resident_bytes
 
 GIB = 1024 * MIB
 WAITING = 256 * MIB
 TRANSPORTS = ("native", "httpx")
+REST_SECONDS = 1.0
 
 
 def download(caller: PlainCaller, backend: PlainBackend) -> None:
@@ -84,15 +86,29 @@ def measure_all(folder: Path, core: int, say: Callable[[str], None]) -> Iterator
                 raise CannotMeasure(f"{transport}: {case}: {error}") from error
 
 
+def rest(gateway: Running) -> None:
+    """Wait until the gateway has nothing left to do for its own start. Raises CannotMeasure."""
+    wait_for(gateway.process, gateway.place.admin, "/readyz", gateway.place.folder / "log")
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < deadline:
+        before = resident_bytes(gateway.root)
+        time.sleep(REST_SECONDS)
+        if resident_bytes(gateway.root) == before:
+            return
+    raise CannotMeasure("an idle gateway keeps growing")
+
+
 def measure(folder: Path, core: int, transport: str, case: str) -> Memory:
-    """One case on a gateway that has answered nothing but one small request."""
+    """One case on a gateway that has answered nothing but one small request and is at rest."""
     with ExitStack() as stack:
         backend = stack.enter_context(plain_backend())
         gateway = launch(stack, Full(transport=transport), folder, backend.port, core, ready=PATH)
+        rest(gateway)
         reset_peaks(gateway.root)
         before = resident_bytes(gateway.root)
         caller = stack.enter_context(closing(PlainCaller(gateway.place.port)))
         CASES[case](caller, backend)
         peak = peak_bytes(gateway.root)
         accepted = max(caller.moved, backend.moved)
+        backend.close()  # else the gateway, asked to stop, gives a backend that stalls time to go on
     return Memory(case, transport, before, peak, accepted)

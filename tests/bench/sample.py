@@ -19,8 +19,8 @@ WARM_UP_SECONDS = 0.6
 class Sample:
     """What was seen between two looks at a proxy under load.
 
-    ``errors`` counts failed requests from first to last, warm-up included. ``others`` is CPU time that the
-    proxy's core spent on anything else, as a share of the proxy's.
+    ``errors`` counts failed requests from first to last, warm-up included. ``others`` is the
+    share of its core's work that was for anything but the proxy.
     """
 
     requests: int
@@ -51,8 +51,8 @@ def between(first: Look, last: Look, errors: int) -> Sample:
     """What happened from one look to the other; the second look's own request at the backend is left out."""
     requests = last.requests - first.requests - 1
     cpu = last.cpu - first.cpu
-    others = last.core - first.core - cpu
-    return Sample(requests, cpu, errors, max(others, 0.0) / cpu if cpu else 0.0)
+    busy = max(last.core - first.core, cpu)
+    return Sample(requests, cpu, errors, 1 - cpu / busy if busy else 0.0)
 
 
 def measure(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from tests.bench.budgets import Budget
 from tests.bench.figures import RIVALS, Figure, Figures
 from tests.bench.grid import TITLES
 from tests.bench.memory import Memory
 
-LEFT = 46
+LEFT = 56
 
 
 def columns(first: str, *others: str) -> str:
@@ -30,6 +31,14 @@ def cpu(figures: Figures) -> Iterator[str]:
             ratios = [f"{row.ratio(rows[0]):.2f}x"] if endpoints else rival_ratios(figures, row)
             low, high = row.spread
             yield columns(row.title, f"{row.micros:.1f}", f"{low:.1f}-{high:.1f}", *ratios) + flaws(row)
+        yield ""
+
+
+def noise(figures: Figures) -> Iterator[str]:
+    """How much the machine did besides, where the proxies ran."""
+    shares = [sample.others for figure in figures.all.values() for sample in figure.samples]
+    if shares:
+        yield f"Other work on the proxies' core: {median(shares):.0%} in the median, at most {max(shares):.0%}"
         yield ""
 
 

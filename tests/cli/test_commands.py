@@ -12,8 +12,9 @@ from duskgate.cli.main import main
 
 YAML = """
 flags: {path: flags.json}
+ledger: {}
 identity: [{header: X-User-Id}]
-backends: {old: {url: "http://127.0.0.1:9001", retries: 1}, new: {url: "http://127.0.0.1:9002"}}
+backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}
 apis:
   accounts:
     path: /api/{version}
@@ -64,7 +65,7 @@ def test_check_says_fine_and_warns(config: Path) -> None:
     assert result.exit_code == 0
     assert "fine (1 apis, 2 versions" in result.stdout
     assert "warning:" in result.stderr
-    assert "backends.old.retries" in result.stderr
+    assert "ledger: has no effect yet" in result.stderr
 
 
 def test_check_lists_every_mistake_and_exits_2(config: Path) -> None:
@@ -73,7 +74,7 @@ def test_check_lists_every_mistake_and_exits_2(config: Path) -> None:
     )
     result = run("check", str(config))
     assert result.exit_code == 2
-    assert f"{config}:12:62: apis.accounts.versions.v1.lifecycle.sunst: " in result.stderr
+    assert f"{config}:13:62: apis.accounts.versions.v1.lifecycle.sunst: " in result.stderr
     assert "did you mean 'sunset'?" in result.stderr
     assert "colour" in result.stderr
 

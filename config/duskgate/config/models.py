@@ -56,6 +56,9 @@ class Server(Section):
     max_request_body: Size = Field(
         100 * 2**20, description="Larger request bodies are refused with 413; or unlimited."
     )
+    end_streams_after_sunset: Lasting = Field(
+        None, description="How long after a sunset streams that are still open are ended; or never."
+    )
     access_log: Flag = Field(True, description="One JSON line a request on standard output.")
     drain_delay: Span = Field(
         0, description="How long /readyz says no before a stopping gateway takes no more connections."

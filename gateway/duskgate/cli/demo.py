@@ -145,16 +145,25 @@ def _show(loaded: Loaded) -> None:
         _show_counters(client, console, loaded)
 
 
+_COUNTERS = ("duskgate_requests_total{", "duskgate_deprecated_requests_total{", "duskgate_refused_total{")
+
+
 def _show_counters(client: httpx.Client, console: Console, loaded: Loaded) -> None:
     admin = loaded.document.admin
-    time.sleep(0.3)  # workers fold their counts into the shared ones every tenth of a second
     headers = {"Authorization": f"Bearer {admin.token}"} if admin.token else {}
-    page = client.get(f"http://{admin.listen}/metrics", headers=headers).text
-    wanted = ("duskgate_requests_total{", "duskgate_deprecated_requests_total{", "duskgate_refused_total{")
-    lines = [line for line in page.splitlines() if line.startswith(wanted)]
+    lines: list[str] = []
+    deadline = time.monotonic() + 5
+    while _counted(lines) < len(REQUESTS) and time.monotonic() < deadline:
+        time.sleep(0.1)  # workers fold their counts into the shared ones ten times a second
+        page = client.get(f"http://{admin.listen}/metrics", headers=headers).text
+        lines = [line for line in page.splitlines() if line.startswith(_COUNTERS)]
     console.print(
         f"Counted, on http://{admin.listen}/metrics:", *lines, sep="\n", markup=False, highlight=False
     )
+
+
+def _counted(lines: list[str]) -> float:
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(_COUNTERS[0]))
 
 
 def _stay(loaded: Loaded) -> None:

@@ -54,14 +54,17 @@ class DrainingServer(MPServer):
         """The first signal begins the drain, the second ends it."""
         if self._asked:
             for worker in self.wrks:
-                worker.kill()
-            super().signal_handler_interrupt()
+                worker.kill()  # type: ignore[no-untyped-call]
+            self._stop()
             return
         self._asked = True
         self._mark.touch()
-        timer = threading.Timer(self._delay, super().signal_handler_interrupt)
+        timer = threading.Timer(self._delay, self._stop)
         timer.daemon = True
         timer.start()
+
+    def _stop(self) -> None:
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
 
 def _seconds(span: int | None) -> int | None:

@@ -19,6 +19,7 @@ from duskgate.middleware import (
 from duskgate.middleware.asgi import ASGIApp
 from duskgate.middleware.clock import Clock, system_clock
 from duskgate.policy.plan import Plan
+from duskgate.proxy.ending import StreamEnding
 from duskgate.proxy.forward import ForwardApp
 from duskgate.proxy.headers import Network, RequestHeaders
 from duskgate.proxy.upstream.protocol import Upstream
@@ -33,9 +34,14 @@ def build_app(
     clock: Clock = system_clock,
     trusted_proxies: Iterable[Network] = (),
     max_request_body: int | None = None,
+    end_streams_after_sunset: int | None = None,
 ) -> ASGIApp:
-    """Put the rooms together. ``plan`` gives the plan in force and is asked once a request."""
-    forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body)
+    """Put the rooms together. ``plan`` gives the plan in force and is asked once a request.
+
+    ``end_streams_after_sunset`` is in ms, ``None`` for never.
+    """
+    ending = StreamEnding(end_streams_after_sunset, clock)
+    forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body, ending)
     app: ASGIApp = RefusalMiddleware(forward, clock)
     app = ErrorsMiddleware(app)
     app = NoticesMiddleware(app)

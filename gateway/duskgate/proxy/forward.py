@@ -13,6 +13,7 @@ from duskgate.middleware.exchange import Exchange, exchange_of
 from duskgate.middleware.problems import Problem, new_reference, render
 from duskgate.policy.decision import Forward
 from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody
+from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders, response_headers
 from duskgate.proxy.upstream.protocol import (
     Overloaded,
@@ -23,15 +24,13 @@ from duskgate.proxy.upstream.protocol import (
     UpstreamTimeout,
 )
 from duskgate.proxy.watch import DisconnectWatch
+from duskgate.proxy.websocket import WebSockets
 
 logger = logging.getLogger("duskgate")
 
 _NO_STORE = (b"cache-control", b"no-store")
 _TOO_LARGE = Problem(
     413, "body-too-large", "Body too large", "The request body is larger than this gateway takes."
-)
-_NO_WEBSOCKETS = Problem(
-    501, "websocket-unsupported", "WebSockets are not served", "This gateway does not relay WebSockets yet."
 )
 
 
@@ -49,12 +48,18 @@ class ForwardApp:
     """The innermost app: forwards what the decision says to forward."""
 
     def __init__(
-        self, upstreams: Mapping[str, Upstream], headers: RequestHeaders, max_body: int | None
+        self,
+        upstreams: Mapping[str, Upstream],
+        headers: RequestHeaders,
+        max_body: int | None,
+        ending: StreamEnding,
     ) -> None:
         self.upstreams = upstreams
         self.headers = headers
         self.max_body = max_body
+        self.ending = ending
         self.watch = DisconnectWatch()
+        self.websockets = WebSockets(headers, ending)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
@@ -62,7 +67,10 @@ class ForwardApp:
         if not isinstance(decision, Forward) or request is None:
             raise RuntimeError("ForwardApp was asked to forward what is not to be forwarded")
         if scope["type"] == "websocket":
-            await self._refuse(scope, send, exchange, _NO_WEBSOCKETS)
+            try:
+                await self.websockets(scope, receive, send)
+            except UpstreamError as error:
+                await self._failed(scope, send, exchange, error)
             return
         body = RequestBody(request.fields, scope["http_version"], receive, self.max_body)
         if body.too_large:
@@ -101,7 +109,10 @@ class ForwardApp:
         finally:
             exchange.upstream_seconds = perf_counter() - started
         try:
-            await self._answer(send, response)
+            await self._answer(send, response, exchange)
+        except StreamEnded:
+            exchange.failure = "ended"
+            raise CutShort("ended after its sunset") from None
         except UpstreamError as error:
             exchange.failure = "cut-short"
             logger.warning("response cut short by a backend: %s", error)
@@ -109,15 +120,16 @@ class ForwardApp:
         finally:
             await response.aclose()
 
-    async def _answer(self, send: Send, response: UpstreamResponse) -> None:
+    async def _answer(self, send: Send, response: UpstreamResponse, exchange: Exchange) -> None:
         headers = response_headers(response.headers)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         whole = response.whole()
         if whole is not None:
             await send({"type": "http.response.body", "body": whole})
             return
-        async for chunk in response.body():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with self.ending.over(exchange):
+            async for chunk in response.body():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def _failed(self, scope: Scope, send: Send, exchange: Exchange, error: UpstreamError) -> None:

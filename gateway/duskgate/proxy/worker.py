@@ -70,6 +70,7 @@ class Worker:
             flags=state.flags,
             trusted_proxies=server.trusted_proxies,
             max_request_body=server.max_request_body,
+            end_streams_after_sunset=server.end_streams_after_sunset,
         )
         return state, recorder
 

@@ -23,11 +23,12 @@ class BadPath(ValueError):
     """The path cannot be read safely; the message says why, in words for the caller."""
 
 
-def read(raw: bytes) -> tuple[Segments, tuple[Segments, ...]]:
+def read(raw: bytes) -> tuple[Segments, tuple[Segments, ...], bool]:
     """Read the raw (still encoded) path of a request target, RFC 3986 section 3.3.
 
     Returns its segments, with percent-encoding undone and empty segments and matrix parameters left out;
-    and the other ways in which backends may read it that take ``%2F``, ``%5C`` and ``\\`` for separators.
+    the other ways in which backends may read it that take ``%2F``, ``%5C`` and ``\\`` for separators; and
+    whether it is written plainly, so that its segments stand in it letter by letter.
 
     Raises BadPath for a path that is not absolute, or that holds a dot segment or a control character.
     """
@@ -35,7 +36,7 @@ def read(raw: bytes) -> tuple[Segments, tuple[Segments, ...]]:
         raise BadPath("the request target is not an absolute path")
     if is_usual(raw):
         parts = raw.split(b"/")
-        return parts[1:] if parts[-1] else parts[1:-1], ()
+        return parts[1:] if parts[-1] else parts[1:-1], (), True
     return _read_unusual(raw)
 
 
@@ -49,7 +50,7 @@ def has_controls(raw: bytes) -> bool:
     return bool(raw.translate(None, _PRINTABLE))
 
 
-def _read_unusual(raw: bytes) -> tuple[Segments, tuple[Segments, ...]]:
+def _read_unusual(raw: bytes) -> tuple[Segments, tuple[Segments, ...], bool]:
     if has_controls(raw):
         raise BadPath("the path holds a space, a NUL or another control character")
     kept: list[bytes] = []
@@ -69,7 +70,7 @@ def _read_unusual(raw: bytes) -> tuple[Segments, tuple[Segments, ...]]:
     for reading in (split_first, bared_first):
         if reading != kept and reading not in others:
             others.append(reading)
-    return kept, tuple(others)
+    return kept, tuple(others), False
 
 
 def _bare(segment: bytes) -> bytes:
@@ -79,8 +80,6 @@ def _bare(segment: bytes) -> bytes:
 
 def offset_after(raw: bytes, count: int) -> int:
     """Where in ``raw`` its first ``count`` segments end, counting as ``read`` counts them."""
-    if is_usual(raw):
-        return count + sum(map(len, raw.split(b"/", count + 1)[1 : count + 1]))
     position = 0
     while count:
         start = position + 1

@@ -15,7 +15,8 @@ class Route(NamedTuple):
     """Where a request is bound. ``version`` is the one it names, ``None`` if it names none.
 
     ``rest`` is the path below the api's; ``other_rests`` is the same in the other ways in which a backend
-    may read it. ``matched`` counts the segments of the path that are the api's own.
+    may read it.
+    ``api_length`` is the length of the api's part of the path, if that is written plainly. ``matched`` counts the segments of the path that are the api's own.
     """
 
     api: Api
@@ -25,6 +26,7 @@ class Route(NamedTuple):
     matched: int
     rest: Segments
     other_rests: tuple[Segments, ...]
+    api_length: int | None
 
 
 Refused = NotFound | UnknownVersion | VersionConflict | BadRequest
@@ -33,7 +35,7 @@ Refused = NotFound | UnknownVersion | VersionConflict | BadRequest
 def route(plan: Plan, request: Request) -> Route | Refused:
     """Find the api and read every explicit version signal; two that disagree are refused."""
     try:
-        segments, others = read(request.path)
+        segments, others, plain = read(request.path)
     except BadPath as error:
         return BadRequest(str(error))
     if request.query and has_controls(request.query):
@@ -45,11 +47,12 @@ def route(plan: Plan, request: Request) -> Route | Refused:
             return BadRequest("encoded separators make the path ambiguous: it could be for two versions")
     if found is None:
         return NotFound()
-    return _named(found, segments, others, request)
+    length = found[2] + sum(map(len, segments[: found[2]])) if plain else None
+    return _named(found, segments, others, length, request)
 
 
 def _named(
-    found: Found, path: Segments, others: tuple[Segments, ...], request: Request
+    found: Found, path: Segments, others: tuple[Segments, ...], length: int | None, request: Request
 ) -> Route | UnknownVersion | VersionConflict:
     api, text, matched = found
     version: str | None = None
@@ -65,7 +68,7 @@ def _named(
             return said
         version, named_by = said
     rests = tuple([other[matched:] for other in others]) if others else ()
-    return Route(api, version, named_by, text is not None, matched, path[matched:], rests)
+    return Route(api, version, named_by, text is not None, matched, path[matched:], rests, length)
 
 
 def _signals(

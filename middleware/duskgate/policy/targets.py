@@ -15,7 +15,7 @@ def upstream_target(bound: Route, rule: Rule, request: Request) -> bytes:
     """The raw path and query for the backend: as sent, byte for byte, but for a rewritten api path."""
     path = request.path
     if rule.rewrite is not None:
-        path = rule.rewrite + path[offset_after(path, bound.matched) :] or b"/"
+        path = rule.rewrite + _below(bound, path) or b"/"
     return path + b"?" + request.query if request.query else path
 
 
@@ -52,11 +52,17 @@ def _next_host(parts: tuple[bytes, bytes, bytes], request: Request, *, needed: b
 def _resource(bound: Route, successor: Successor, path: bytes) -> bytes:
     """The path below the api's, in the next version's form."""
     if successor.parts is None:
-        return path[offset_after(path, bound.matched) :]
+        return _below(bound, path)
     return b"".join(
         b"/" + (quote(bound.rest[part], safe="").encode() if isinstance(part, int) else part)
         for part in successor.parts
     )
+
+
+def _below(bound: Route, path: bytes) -> bytes:
+    """The raw path without the api's own part."""
+    length = bound.api_length
+    return path[offset_after(path, bound.matched) if length is None else length :]
 
 
 def _port(request: Request) -> bytes:

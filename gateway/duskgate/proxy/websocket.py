@@ -1,0 +1,244 @@
+"""Relaying a WebSocket (RFC 6455): messages both ways, and who ended it and why.
+
+Each side is a WebSocket of its own: the server answers the caller's pings and the library the backend's, and
+messages pass whole, however they were cut into frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from time import perf_counter
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from duskgate.middleware.asgi import Message, Receive, Scope, Send, answer
+from duskgate.middleware.exchange import Exchange, exchange_of
+from duskgate.policy.decision import Forward
+from duskgate.policy.plan import Backend
+from duskgate.policy.request import Request
+from duskgate.proxy.ending import StreamEnded, StreamEnding
+from duskgate.proxy.headers import RequestHeaders
+from duskgate.proxy.upstream.websocket import (
+    CLOSE_SECONDS,
+    MOST_MESSAGE_BYTES,
+    Refused,
+    WebSocketUpstream,
+    answered_headers,
+)
+
+NORMAL, GOING_AWAY, NO_STATUS, ABNORMAL, TOO_BIG = 1000, 1001, 1005, 1006, 1009
+"""Close codes, RFC 6455 section 7.4.1."""
+
+_CALLER_GONE = (OSError, RuntimeError)
+"""What servers raise where the caller is gone: OSError by ASGI 2.4, RuntimeError in granian 2.8."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a WebSocket ended. Each side is told its code and ``reason``; ``None``: it ended it itself."""
+
+    to_caller: int | None
+    to_backend: int | None
+    reason: str = ""
+    failure: str | None = None
+
+
+SUNSET = End(GOING_AWAY, GOING_AWAY, "sunset", "ended")
+TOO_LARGE = End(TOO_BIG, GOING_AWAY, "message too large", "message-too-large")
+TOO_LARGE_ANSWER = End(TOO_BIG, None, "message too large", "message-too-large")
+BACKEND_LOST = End(GOING_AWAY, None, "backend lost", "cut-short")
+BACKEND_STALLED = End(GOING_AWAY, GOING_AWAY, "backend stalled", "backend-timeout")
+CALLER_LOST = End(None, GOING_AWAY, "caller lost", "cancelled")
+CALLER_STALLED = End(GOING_AWAY, GOING_AWAY, "caller stalled", "cancelled")
+
+
+class WebSockets:
+    """Relays the WebSockets that are to be forwarded."""
+
+    def __init__(self, headers: RequestHeaders, ending: StreamEnding) -> None:
+        self.headers = headers
+        self.ending = ending
+        self._upstreams: dict[str, WebSocketUpstream] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Relay one WebSocket to its end. Raises UpstreamError while nothing has been answered yet."""
+        exchange = exchange_of(scope)
+        await receive()  # websocket.connect, the first message of every handshake
+        started = perf_counter()
+        try:
+            connection = await self._open(scope, exchange)
+        except Refused as refused:
+            await answer(scope, send, refused.status, refused.headers, refused.body)
+            return
+        finally:
+            exchange.upstream_seconds = perf_counter() - started
+        relay = _Relay(receive, send, connection, self._upstream(exchange).backend.timeouts.idle or None)
+        end: End | None = None
+        try:
+            end = await self._relay(relay, exchange)
+            exchange.failure = end.failure
+        finally:
+            await relay.close(end)
+
+    async def _open(self, scope: Scope, exchange: Exchange) -> ClientConnection:
+        decision, request = exchange.decision, exchange.request
+        if not isinstance(decision, Forward) or request is None:
+            raise RuntimeError("a WebSocket was to be relayed that is not to be forwarded")
+        headers = self.headers.for_backend(scope, request)
+        return await self._upstream(exchange).open(decision.target, headers, subprotocols(request))
+
+    def _upstream(self, exchange: Exchange) -> WebSocketUpstream:
+        backend = backend_of(exchange)
+        found = self._upstreams.get(backend.name)
+        if found is None or found.backend != backend:
+            found = self._upstreams[backend.name] = WebSocketUpstream(backend)
+        return found
+
+    async def _relay(self, relay: _Relay, exchange: Exchange) -> End:
+        try:
+            async with self.ending.over(exchange):
+                return await relay.run()
+        except StreamEnded:
+            return SUNSET
+
+
+def backend_of(exchange: Exchange) -> Backend:
+    """The backend of a request that is forwarded, from the plan that decided it."""
+    decision, plan = exchange.decision, exchange.plan
+    if not isinstance(decision, Forward) or plan is None:
+        raise RuntimeError("a request without a backend")
+    return plan.backends[decision.rule.backend]
+
+
+def subprotocols(request: Request) -> list[str]:
+    """What the caller offers, in its order, RFC 6455 section 11.3.4; not every server splits the lines."""
+    lines = b",".join(request.values(b"sec-websocket-protocol")).decode("latin-1")
+    return [name for part in lines.split(",") if (name := part.strip())]
+
+
+class _Relay:
+    """One WebSocket: the caller's side in ASGI messages, the backend's as a connection.
+
+    ``idle`` bounds how long one message waits for the side that is to take it, in seconds.
+    """
+
+    def __init__(self, receive: Receive, send: Send, backend: ClientConnection, idle: float | None) -> None:
+        self._receive = receive
+        self._send = send
+        self._backend = backend
+        self._idle = idle
+
+    async def run(self) -> End:
+        """Accept the caller and pass messages on until either side ends it."""
+        if not await self._accept():
+            return CALLER_LOST
+        up, down = asyncio.create_task(self._up()), asyncio.create_task(self._down())
+        try:
+            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+            end = up.result() if up.done() else None
+            return end if end is not None else await down
+        finally:
+            up.cancel()
+            down.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+
+    async def _accept(self) -> bool:
+        response = self._backend.response
+        message: Message = {
+            "type": "websocket.accept",
+            "subprotocol": self._backend.subprotocol,
+            "headers": answered_headers(response.headers) if response is not None else [],
+        }
+        try:
+            await self._send(message)
+        except _CALLER_GONE:
+            return False
+        return True
+
+    async def _up(self) -> End | None:
+        """From the caller to the backend. ``None``: the backend takes no more, and ``_down`` learns why."""
+        while True:
+            try:
+                message = await self._receive()
+            except _CALLER_GONE:
+                return CALLER_LOST
+            if message["type"] != "websocket.receive":
+                return caller_left(message)
+            text: str | None = message.get("text")
+            data: bytes = message["bytes"] if text is None else text.encode()
+            if len(data) > MOST_MESSAGE_BYTES:
+                return TOO_LARGE
+            try:
+                async with asyncio.timeout(self._idle):
+                    await self._backend.send(data, text=text is not None)
+            except TimeoutError:
+                return BACKEND_STALLED
+            except ConnectionClosed:
+                return None
+
+    async def _down(self) -> End:
+        """From the backend to the caller."""
+        while True:
+            try:
+                data = await self._backend.recv()
+            except ConnectionClosed as closed:
+                return backend_left(closed)
+            kind = "text" if isinstance(data, str) else "bytes"
+            try:
+                async with asyncio.timeout(self._idle):
+                    await self._send({"type": "websocket.send", kind: data})
+            except TimeoutError:
+                return CALLER_STALLED
+            except _CALLER_GONE:
+                return CALLER_LOST
+
+    async def close(self, end: End | None) -> None:
+        """Tell both sides of the end and drop what is left. ``None``: it came without one, so at once."""
+        try:
+            if end is not None:
+                await asyncio.gather(self._close_caller(end), self._close_backend(end))
+        finally:
+            self._backend.transport.abort()
+
+    async def _close_caller(self, end: End) -> None:
+        if end.to_caller is not None:
+            message = {"type": "websocket.close", "code": end.to_caller, "reason": end.reason}
+            await _bounded(self._send(message))
+
+    async def _close_backend(self, end: End) -> None:
+        if end.to_backend is not None:
+            await _bounded(self._backend.close(end.to_backend, end.reason))
+
+
+async def _bounded(closing: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await closing
+    except _CALLER_GONE:  # TimeoutError is one of them: whoever does not answer is gone
+        pass
+
+
+def caller_left(message: Message) -> End:
+    """The caller closed, or vanished. Granian says 1005 of both, so both are told as going away."""
+    code = message.get("code") or NO_STATUS
+    if code == ABNORMAL:
+        return CALLER_LOST
+    return End(None, code if sendable(code) else GOING_AWAY, message.get("reason") or "")
+
+
+def backend_left(closed: ConnectionClosed) -> End:
+    """The backend closed, broke the protocol, or vanished."""
+    received, sent = closed.rcvd, closed.sent
+    if received is not None and closed.rcvd_then_sent is not False:
+        return End(received.code if sendable(received.code) else NORMAL, None, received.reason)
+    if sent is not None and sent.code == TOO_BIG:
+        return TOO_LARGE_ANSWER
+    return BACKEND_LOST
+
+
+def sendable(code: int) -> bool:
+    """Whether a close code may stand in a close frame, RFC 6455 section 7.4."""
+    return code in (1000, 1001, 1002, 1003, *range(1007, 1015)) or 3000 <= code < 5000
