@@ -38,7 +38,8 @@ def noise(figures: Figures) -> Iterator[str]:
     """How much the machine did besides, where the proxies ran."""
     shares = [sample.others for figure in figures.all.values() for sample in figure.samples]
     if shares:
-        yield f"Other work on the proxies' core: {median(shares):.0%} in the median, at most {max(shares):.0%}"
+        most, middle = max(shares), median(shares)
+        yield f"Other work on the proxies' core: {middle:.0%} in the median, {most:.0%} at most"
         yield ""
 
 

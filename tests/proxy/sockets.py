@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -64,11 +65,13 @@ class SocketBackend:
         self.opened.clear()
         self.closed = Queue()
 
-    def __call__(self, connection: ServerConnection) -> None:
-        request = connection.request
-        assert request is not None
+    def asked(self, connection: ServerConnection, request: Request) -> None:
+        """Before a handshake is answered."""
         self.opened.append(request)
-        closed = self.closed
+
+    def __call__(self, connection: ServerConnection) -> None:
+        request, closed = connection.request, self.closed
+        assert request is not None
         script = next((script for part, script in self.scripts.items() if part in request.path), echo)
         with contextlib.suppress(ConnectionClosed):
             script(connection)
@@ -88,7 +91,12 @@ def socket_backend(
     backend: SocketBackend, at: Path | None = None, tls: ssl.SSLContext | None = None
 ) -> Iterator[int]:
     """Serve a backend on a free port, which is yielded, or on a Unix socket."""
-    options: dict[str, Any] = {"select_subprotocol": choose, "max_size": None, "ping_interval": None}
+    options: dict[str, Any] = {
+        "process_request": backend.asked,
+        "select_subprotocol": choose,
+        "max_size": None,
+        "ping_interval": None,
+    }
     server: Server
     if at is not None:
         server = unix_serve(backend, str(at), **options)
@@ -103,7 +111,7 @@ def socket_backend(
         thread.join()
 
 
-def opened(port: int, path: str, **options: Any) -> ClientConnection:
+def opened(port: int, path: str, **options: Any) -> AbstractContextManager[ClientConnection]:
     """A caller's WebSocket."""
     given: dict[str, Any] = {"compression": None, "proxy": None, "max_size": None, "ping_interval": None}
     return connect(f"ws://127.0.0.1:{port}{path}", **given | options)
@@ -166,7 +174,13 @@ def on_uvicorn(config: Path, port: int, clock: Clock = system_clock) -> Iterator
         ends = loaded.document.server.end_streams_after_sunset
         app = build_app(lambda: loaded.plan, upstreams, observed, clock=clock, end_streams_after_sunset=ends)
         options = uvicorn.Config(
-            app, port=port, lifespan="off", log_level="critical", ws_per_message_deflate=False
+            app,
+            port=port,
+            lifespan="off",
+            log_level="critical",
+            proxy_headers=False,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=1,
         )
         servers.append(uvicorn.Server(options))
         await servers[0].serve()

@@ -230,23 +230,24 @@ def test_the_target_passes_byte_for_byte(gateway: Gateway, target: bytes) -> Non
 
 
 def test_the_rules_path_and_the_targets_are_in_front(gateway: Gateway) -> None:
-    opened(gateway.port, "/ws/v4/x?q").close()
+    handshake(gateway.port, b"/ws/v4/x?q")
     assert gateway.ws.opened[-1].path == "/internal/v4/x?q"
-    opened(gateway.port, "/ws/named/x").close()
+    handshake(gateway.port, b"/ws/named/x")
     assert gateway.ws.opened[-1].path == "/base/ws/named/x"
     assert gateway.ws.header("Host")[0].startswith("127.0.0.1:")
 
 
 def test_headers_pass_as_those_of_requests_do(gateway: Gateway) -> None:
     headers = {"Cookie": "a=b", "Authorization": "Bearer t", "X-Forwarded-For": "6.6.6.6"}
-    opened(
+    with opened(
         gateway.port,
         "/ws/v2/x",
         additional_headers=headers,
         user_agent_header="t/1",
         origin="https://app.example",
         compression="deflate",
-    ).close()
+    ):
+        pass
     expected = {
         "cookie": ["a=b"],
         "authorization": ["Bearer t"],
@@ -419,8 +420,8 @@ CODES = [1000, 1001, 1003, 1008, 1011, 1012, 3000, 4999]
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_callers_close_reaches_the_backend(gateway: Gateway, code: int) -> None:
-    caller = opened(gateway.port, "/ws/v2/x")
-    caller.close(code, "bye")
+    with opened(gateway.port, "/ws/v2/x") as caller:
+        caller.close(code, "bye")
     told = gateway.ws.closed.get(timeout=5)
     assert told == (code, "bye" if gateway.server == "uvicorn" else "")  # granian passes no reason on
 
@@ -442,20 +443,19 @@ def test_a_close_without_a_code(gateway: Gateway) -> None:
     gateway.ws.scripts["/x"] = script
     with opened(gateway.port, "/ws/v2/x") as caller:
         assert ended(caller) == (1000, "")
-    caller = opened(gateway.port, "/ws/v2/y")
-    caller.protocol.send_close()
-    caller.socket.sendall(b"".join(caller.protocol.data_to_send()))
     gateway.ws.closed.get(timeout=5)
-    assert gateway.ws.closed.get(timeout=5) == (1001, "")
-    caller.close()
+    with opened(gateway.port, "/ws/v2/y") as caller:
+        caller.protocol.send_close()
+        caller.socket.sendall(b"".join(caller.protocol.data_to_send()))
+        assert gateway.ws.closed.get(timeout=5) == (1001, "")
 
 
 def test_a_caller_that_vanishes(gateway: Gateway) -> None:
-    caller = opened(gateway.port, "/ws/v2/x")
-    caller.send("here")
-    assert caller.recv(timeout=5) == "here"
-    vanish(caller)
-    assert gateway.ws.closed.get(timeout=2)[0] == 1001
+    with opened(gateway.port, "/ws/v2/x") as caller:
+        caller.send("here")
+        assert caller.recv(timeout=5) == "here"
+        vanish(caller)
+        assert gateway.ws.closed.get(timeout=2)[0] == 1001
 
 
 def test_a_caller_that_vanishes_in_the_middle_of_a_flood(gateway: Gateway) -> None:
@@ -464,10 +464,10 @@ def test_a_caller_that_vanishes_in_the_middle_of_a_flood(gateway: Gateway) -> No
             backend.send(b"x" * 65536)
 
     gateway.ws.scripts["/x"] = script
-    caller = opened(gateway.port, "/ws/v2/x")
-    assert len(caller.recv(timeout=5)) == 65536
-    vanish(caller)
-    assert gateway.ws.closed.get(timeout=2)[0] in (1001, 1006)
+    with opened(gateway.port, "/ws/v2/x") as caller:
+        assert len(caller.recv(timeout=5)) == 65536
+        vanish(caller)
+        assert gateway.ws.closed.get(timeout=2)[0] == 1001
 
 
 def test_a_caller_that_leaves_during_the_handshake(gateway: Gateway) -> None:
@@ -511,7 +511,7 @@ def test_a_larger_message_of_the_caller_ends_it(gateway: Gateway) -> None:
     with opened(gateway.port, "/ws/v2/x") as caller:
         caller.send([b"x" * (LIMIT // 2), b"x" * (LIMIT // 2), b"x"])
         assert ended(caller)[0] == 1009
-    assert gateway.ws.closed.get(timeout=5)[0] == 1001
+    assert gateway.ws.closed.get(timeout=5)[0] == 1009
 
 
 def test_a_larger_message_of_the_backend_ends_it(gateway: Gateway) -> None:
@@ -533,7 +533,7 @@ def test_a_caller_that_does_not_read_slows_the_backend_down_and_is_let_go(gatewa
     gateway.ws.scripts["/x"] = script
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as caller:
         caller.sendall(upgrade(b"/ws/v2/x"))
-        assert gateway.ws.closed.get(timeout=8)[0] in (1001, 1006)  # idle is 700 ms
+        assert gateway.ws.closed.get(timeout=3) == (1001, "caller stalled")  # idle is 700 ms
         assert sent < 40
 
 
@@ -545,10 +545,5 @@ def test_a_backend_that_does_not_read_slows_the_caller_down_and_is_let_go(gatewa
             for _ in range(1000):
                 caller.send(b"x" * 2**20)
         done.set()
-        assert (caller.close_code, caller.close_reason) == (1001, "backend stalled")
-
-
-# what is counted
-
-
-def test_what_is_counted() -> None: ...
+        # while a caller still sends, the end of the connection may overtake the close frame
+        assert caller.close_code in (1001, 1006)

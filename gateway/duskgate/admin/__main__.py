@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,6 +34,8 @@ async def serve(config: Path, run_dir: Path) -> None:
     following = asyncio.get_running_loop().create_task(follow_parent())
     await server.serve()
     following.cancel()
+    if os.getppid() != parent:
+        shutil.rmtree(run_dir, ignore_errors=True)  # the supervisor was killed and cannot clean up
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from duskgate.admin.health import DRAINING, live_workers
+from duskgate.admin.health import live_workers
 from duskgate.admin.metrics import page
 from duskgate.config.current import Current
+from duskgate.proxy.run_dir import DRAINING
 
 
 class AdminApp:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
-WORKERS = "workers"
-DRAINING = "draining"
-"""A file of this name in the run directory says that the gateway is about to stop."""
+from duskgate.proxy.run_dir import WORKERS
 
 
 def live_workers(run_dir: Path) -> list[int]:

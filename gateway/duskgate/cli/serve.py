@@ -20,6 +20,7 @@ from duskgate.config import Loaded
 from duskgate.config.load import IDENTITY_KEY, identity_key
 from duskgate.config.scalars import Listen
 from duskgate.middleware.asgi import ASGIApp
+from duskgate.proxy.run_dir import WORKERS
 
 RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus-client when it is first imported: by workers, and never by the supervisor."""
@@ -38,7 +39,7 @@ def serve(config: Path) -> None:
     set_up_logging()
     with tempfile.TemporaryDirectory(prefix="duskgate-") as run:
         run_dir = Path(run)
-        (run_dir / "workers").mkdir()
+        (run_dir / WORKERS).mkdir()
         os.environ[RUN_DIR] = run
         admin = AdminProcess(loaded.path.absolute(), run_dir)
         admin.start()

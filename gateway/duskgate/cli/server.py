@@ -11,9 +11,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from duskgate.admin.health import DRAINING
 from duskgate.cli.logs import SERVER_LOG
 from duskgate.config.models import Server as Settings
+from duskgate.proxy.run_dir import DRAINING
 
 MOST_HEAD_BYTES = 128 * 1024
 """Larger request heads are refused with 431 by the server."""

@@ -14,6 +14,7 @@ from duskgate.config.watch import changes
 from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.middleware.decision import FlagSource
 from duskgate.policy.plan import Backend, Plan
+from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, LAST_GOOD_FLAGS
 from duskgate.proxy.upstream.backend import BackendUpstream, Observer
 from duskgate.proxy.upstream.httpx import HttpxTransport
 from duskgate.proxy.upstream.native import NativeTransport
@@ -22,9 +23,6 @@ from duskgate.usage.backends import BackendMetrics
 from duskgate.usage.instruments import Instruments
 
 logger = logging.getLogger("duskgate")
-
-LAST_GOOD_CONFIG = "last-good.yaml"
-LAST_GOOD_FLAGS = "last-good-flags.json"
 
 LINGER_SECONDS = 60.0
 """How long a replaced backend's connections stay open for the requests that still use them."""

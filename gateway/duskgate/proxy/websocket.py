@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -47,7 +48,7 @@ class End:
 
 
 SUNSET = End(GOING_AWAY, GOING_AWAY, "sunset", "ended")
-TOO_LARGE = End(TOO_BIG, GOING_AWAY, "message too large", "message-too-large")
+TOO_LARGE = End(TOO_BIG, TOO_BIG, "message too large", "message-too-large")
 TOO_LARGE_ANSWER = End(TOO_BIG, None, "message too large", "message-too-large")
 BACKEND_LOST = End(GOING_AWAY, None, "backend lost", "cut-short")
 BACKEND_STALLED = End(GOING_AWAY, GOING_AWAY, "backend stalled", "backend-timeout")
@@ -210,10 +211,16 @@ class _Relay:
 
     async def _close_backend(self, end: End) -> None:
         if end.to_backend is not None:
-            await _bounded(self._backend.close(end.to_backend, end.reason))
+            await _bounded(asyncio.gather(self._backend.close(end.to_backend, end.reason), self._drain()))
+
+    async def _drain(self) -> None:
+        """Drop what the backend still sends: its answer to the close stands behind it."""
+        with suppress(ConnectionClosed):
+            while True:
+                await self._backend.recv()
 
 
-async def _bounded(closing: Awaitable[None]) -> None:
+async def _bounded(closing: Awaitable[object]) -> None:
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await closing

@@ -13,13 +13,11 @@ from duskgate.config.current import load_or_last_good
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
-from duskgate.proxy.state import LAST_GOOD_CONFIG, State
+from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, WORKERS
+from duskgate.proxy.state import State
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
 from duskgate.usage.recorder import WorkerRecorder
-
-WORKERS = "workers"
-"""The folder below the run directory in which each worker that is ready has a file named by its pid."""
 
 
 class Worker:

@@ -14,9 +14,9 @@ from duskgate.policy.resolvers import HostResolver
 class Route(NamedTuple):
     """Where a request is bound. ``version`` is the one it names, ``None`` if it names none.
 
-    ``rest`` is the path below the api's; ``other_rests`` is the same in the other ways in which a backend
-    may read it.
-    ``api_length`` is the length of the api's part of the path, if that is written plainly. ``matched`` counts the segments of the path that are the api's own.
+    ``matched`` counts the segments of the path that are the api's own, and ``api_length`` is their length if
+    the path is written plainly. ``rest`` is the path below them; ``other_rests`` is the same in the other
+    ways in which a backend may read it.
     """
 
     api: Api
