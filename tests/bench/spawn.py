@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.tree import Process, tree
 
 STOP_SECONDS = 10.0
+ORPHAN_SECONDS = 1.0
+"""How long descendants may take to notice that the first process is gone."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ def stop(root: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         root.kill()
         root.wait()
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + ORPHAN_SECONDS
     while (left := [one for one in family if _same(one)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     for one in left:
-        os.kill(one.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
 
 
 def _same(one: Process) -> bool:

@@ -71,8 +71,9 @@ def test_every_endpoint_is_in_the_file(place: Place) -> None:
 
 
 def test_asked_endpoints_are_spread_over_the_list() -> None:
-    assert paths(1_000, 4) == [
-        f"/api/v1/section-0/things-{number}/{number}/parts" for number in (0, 250, 500, 750)
+    assert paths(1_000, 2) == [
+        "/api/v1/section-0/things-0/0/parts",
+        "/api/v1/section-0/things-500/500/parts",
     ]
     assert len(set(paths(10_000, 10_000))) == 10_000
 
@@ -146,8 +147,8 @@ def sample(micros: float, errors: int = 0, others: float = 0.0) -> Sample:
 
 def test_a_sample_is_what_happened_between_two_looks() -> None:
     got = between(Look(100, 1.0, 10.0), Look(1_101, 1.5, 10.625), errors=3)
-    assert got == Sample(1_000, 0.5, 3, pytest.approx(0.2))
-    assert got.micros == pytest.approx(500)
+    assert (got.requests, got.errors, got.sound) == (1_000, 3, True)
+    assert (got.micros, got.others) == pytest.approx((500, 0.2))
 
 
 def test_what_is_left_of_rounding_is_no_other_work() -> None:
@@ -211,25 +212,11 @@ def test_budgets(figures: Figures) -> None:
 
 def test_tables(figures: Figures) -> None:
     lines = [*table.cpu(figures), *table.memory(MEMORY), *table.budgets(list(budgets(figures, MEMORY)))]
-    words = [line.split() for line in lines]
-    assert [
-        *["Duskgate,", "full", "policy", "100.0", "90.0-300.0", "2.00x", "0.50x", "1/80", "6", "failed"]
-    ] in words
-    assert ["10,000", "150.0", "135.0-450.0", "1.50x"] in words
-    assert ["download", "native", "100", "3.0"] in words
-    assert [
-        "memory",
-        "added",
-        "at",
-        "most,",
-        "native",
-        "transport",
-        "48.0",
-        "MiB",
-        "60.0",
-        "MiB",
-        "missed",
-    ] in words
+    words = [" ".join(line.split()) for line in lines]
+    assert "Duskgate, full policy 100.0 90.0-300.0 2.00x 0.50x 1/80 6 failed" in words
+    assert "10,000 150.0 135.0-450.0 1.50x" in words
+    assert "download native 100 3.0" in words
+    assert "memory added at most, native transport 48.0 MiB 60.0 MiB missed" in words
     assert list(table.cpu(Figures())) == []
 
 
@@ -250,7 +237,7 @@ time.sleep(60)
 FAMILY = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def family() -> Iterator[subprocess.Popen[bytes]]:
     """A process whose child has used 0.3 s of CPU time and waits."""
     cores = frozenset(os.sched_getaffinity(0))

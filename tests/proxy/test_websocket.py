@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 from websockets.typing import Subprotocol
 

@@ -24,7 +24,7 @@ from duskgate.proxy.upstream.protocol import (
     UpstreamTimeout,
 )
 from duskgate.proxy.watch import DisconnectWatch
-from duskgate.proxy.websocket import WebSockets
+from duskgate.proxy.websocket import WebSockets, noticing
 
 logger = logging.getLogger("duskgate")
 
@@ -67,10 +67,7 @@ class ForwardApp:
         if not isinstance(decision, Forward) or request is None:
             raise RuntimeError("ForwardApp was asked to forward what is not to be forwarded")
         if scope["type"] == "websocket":
-            try:
-                await self.websockets(scope, receive, send)
-            except UpstreamError as error:
-                await self._failed(scope, send, exchange, error)
+            await self._relay(scope, noticing(receive), noticing(send), exchange)
             return
         body = RequestBody(request.fields, scope["http_version"], receive, self.max_body)
         if body.too_large:
@@ -93,6 +90,15 @@ class ForwardApp:
             exchange.failure = "cancelled"
         finally:
             self.watch.stop(watched)
+
+    async def _relay(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        try:
+            try:
+                await self.websockets(scope, receive, send)
+            except UpstreamError as error:
+                await self._failed(scope, send, exchange, error)
+        except ClientGone:
+            exchange.failure = "cancelled"
 
     async def _exchange(
         self, scope: Scope, send: Send, exchange: Exchange, upstream: Upstream, outgoing: UpstreamRequest

@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any, TypeVar, cast
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -20,6 +21,7 @@ from duskgate.middleware.exchange import Exchange, exchange_of
 from duskgate.policy.decision import Forward
 from duskgate.policy.plan import Backend
 from duskgate.policy.request import Request
+from duskgate.proxy.body import ClientGone
 from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders
 from duskgate.proxy.upstream.websocket import (
@@ -33,7 +35,9 @@ from duskgate.proxy.upstream.websocket import (
 NORMAL, GOING_AWAY, NO_STATUS, ABNORMAL, TOO_BIG = 1000, 1001, 1005, 1006, 1009
 """Close codes, RFC 6455 section 7.4.1."""
 
-_CALLER_GONE = (OSError, RuntimeError)
+Call = TypeVar("Call", Receive, Send)
+
+_GONE = (OSError, RuntimeError)
 """What servers raise where the caller is gone: OSError by ASGI 2.4, RuntimeError in granian 2.8."""
 
 
@@ -65,7 +69,11 @@ class WebSockets:
         self._upstreams: dict[str, WebSocketUpstream] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Relay one WebSocket to its end. Raises UpstreamError while nothing has been answered yet."""
+        """Relay one WebSocket to its end.
+
+        Before anything has been answered: UpstreamError, or ClientGone. ``receive`` and ``send`` are such as
+        ``noticing`` makes.
+        """
         exchange = exchange_of(scope)
         await receive()  # websocket.connect, the first message of every handshake
         started = perf_counter()
@@ -106,6 +114,18 @@ class WebSockets:
             return SUNSET
 
 
+def noticing(call: Call) -> Call:
+    """An ASGI ``receive`` or ``send`` that raises ClientGone where the caller is gone."""
+
+    async def noticed(*message: Message) -> Any:
+        try:
+            return await call(*message)
+        except _GONE as error:
+            raise ClientGone from error
+
+    return cast(Call, noticed)
+
+
 def backend_of(exchange: Exchange) -> Backend:
     """The backend of a request that is forwarded, from the plan that decided it."""
     decision, plan = exchange.decision, exchange.plan
@@ -134,8 +154,7 @@ class _Relay:
 
     async def run(self) -> End:
         """Accept the caller and pass messages on until either side ends it."""
-        if not await self._accept():
-            return CALLER_LOST
+        await self._accept()
         up, down = asyncio.create_task(self._up()), asyncio.create_task(self._down())
         try:
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
@@ -146,25 +165,21 @@ class _Relay:
             down.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
 
-    async def _accept(self) -> bool:
+    async def _accept(self) -> None:
         response = self._backend.response
         message: Message = {
             "type": "websocket.accept",
             "subprotocol": self._backend.subprotocol,
             "headers": answered_headers(response.headers) if response is not None else [],
         }
-        try:
-            await self._send(message)
-        except _CALLER_GONE:
-            return False
-        return True
+        await self._send(message)
 
     async def _up(self) -> End | None:
         """From the caller to the backend. ``None``: the backend takes no more, and ``_down`` learns why."""
         while True:
             try:
                 message = await self._receive()
-            except _CALLER_GONE:
+            except ClientGone:
                 return CALLER_LOST
             if message["type"] != "websocket.receive":
                 return caller_left(message)
@@ -193,7 +208,7 @@ class _Relay:
                     await self._send({"type": "websocket.send", kind: data})
             except TimeoutError:
                 return CALLER_STALLED
-            except _CALLER_GONE:
+            except ClientGone:
                 return CALLER_LOST
 
     async def close(self, end: End | None) -> None:
@@ -224,8 +239,8 @@ async def _bounded(closing: Awaitable[object]) -> None:
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await closing
-    except _CALLER_GONE:  # TimeoutError is one of them: whoever does not answer is gone
-        pass
+    except (ClientGone, TimeoutError):
+        pass  # whoever does not answer is gone
 
 
 def caller_left(message: Message) -> End:
