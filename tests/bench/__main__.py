@@ -33,9 +33,9 @@ def say(text: str) -> None:
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default %(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=2.0, help="length of one measurement (default %(default)s)"
+        "--seconds", type=float, default=1.0, help="length of one measurement (default %(default)s)"
     )
     parser.add_argument("--quick", action="store_true", help="32 connections with 200 B, and memory")
     parser.add_argument(

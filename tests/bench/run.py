@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +13,9 @@ from tests.bench.backend import Backend, backend
 from tests.bench.figures import Figures
 from tests.bench.fleet import Running, start_all
 from tests.bench.grid import Cell
-from tests.bench.sample import measure, quietest
+from tests.bench.sample import Patience, Sample, quietest, watch
 from tests.bench.spawn import Cores
+from tests.bench.wrk import load
 
 Say = Callable[[str], None]
 
@@ -34,6 +35,7 @@ def cpu(plan: Plan, folder: Path, cores: Cores, say: Say) -> Figures:
     figures = Figures()
     if not plan.cells:
         return figures
+    patience = Patience(plan.rounds * len(plan.cells) // 4)
     with ExitStack() as stack:
         answers = stack.enter_context(backend(folder / "backend", cores.load))
         peers = {cell.peer.name: cell.peer for cell in plan.cells}
@@ -41,29 +43,19 @@ def cpu(plan: Plan, folder: Path, cores: Cores, say: Say) -> Figures:
         for number in range(1, plan.rounds + 1):
             for cell in plan.cells:
                 if cell.peer.name in fleet:
-                    say(f"round {number} of {plan.rounds}: {one(cell, fleet, answers, plan, cores, figures)}")
+                    attempt = partial(once, cell, fleet[cell.peer.name], answers, plan.seconds, cores)
+                    sample = quietest(attempt, patience)
+                    figures.add(cell.section, cell.peer.name, cell.title, sample)
+                    got = f"{cell.section}, {cell.title}: {sample.micros:.1f} µs"
+                    say(f"round {number} of {plan.rounds}: {got}")
     return figures
 
 
-def one(
-    cell: Cell, fleet: Mapping[str, Running], answers: Backend, plan: Plan, cores: Cores, figures: Figures
-) -> str:
-    """Measure one cell, note it, and say it in words."""
-    proxy = fleet[cell.peer.name]
-    attempt = partial(
-        measure,
-        proxy.root,
-        proxy.place.port,
-        cell.paths,
-        cell.connections,
-        plan.seconds,
-        backend=answers,
-        cores=cores,
-        folder=proxy.place.folder,
-    )
-    sample = quietest(attempt)
-    figures.add(cell.section, cell.peer.name, cell.title, sample)
-    return f"{cell.section}, {cell.title}: {sample.micros:.1f} µs"
+def once(cell: Cell, proxy: Running, answers: Backend, seconds: float, cores: Cores) -> Sample:
+    """Measure one cell once."""
+    place = proxy.place
+    with load(place.port, cell.paths, cell.connections, cores.load, place.folder) as standing:
+        return watch(standing, proxy.root, answers, cores.proxy, seconds)
 
 
 def resident(plan: Plan, folder: Path, cores: Cores, say: Say) -> list[memory.Memory]:

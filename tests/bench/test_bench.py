@@ -27,7 +27,7 @@ from tests.bench.peer import Peer
 from tests.bench.place import Place
 from tests.bench.plain import MIB, Broken, PlainBackend, PlainCaller, plain_backend, settle
 from tests.bench.ready import CannotMeasure
-from tests.bench.sample import MOST_ATTEMPTS, Look, Sample, between, quietest
+from tests.bench.sample import MOST_ATTEMPTS, Look, Patience, Sample, between, quietest
 from tests.bench.spawn import Cores, running
 from tests.bench.tree import cpu_seconds, peak_bytes, reset_peaks, resident_bytes, tree
 
@@ -163,14 +163,20 @@ def test_what_is_left_of_rounding_is_no_other_work() -> None:
 def test_disturbed_measurements_are_repeated(others: list[float], chosen: int) -> None:
     attempts = [sample(100 + number, others=share) for number, share in enumerate(others)]
     left = iter(attempts)
-    assert quietest(lambda: next(left)) is attempts[chosen]
+    assert quietest(lambda: next(left), Patience(10)) is attempts[chosen]
     assert list(left) == []
+
+
+def test_repeating_has_an_end() -> None:
+    patience = Patience(1)
+    attempts = iter([sample(100 + number, others=0.5) for number in range(3)])
+    assert [quietest(lambda: next(attempts), patience).micros for _ in range(2)] == pytest.approx([100, 102])
 
 
 def test_a_proxy_that_answers_nothing_cannot_be_measured() -> None:
     attempts = iter([Sample(0, 0.0, 0, 0.0)] * MOST_ATTEMPTS)
     with pytest.raises(CannotMeasure):
-        quietest(lambda: next(attempts))
+        quietest(lambda: next(attempts), Patience(10))
 
 
 @pytest.fixture

@@ -53,8 +53,9 @@ def errors(report: str) -> int:
 class Load:
     """A running wrk."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], connections: int) -> None:
         self._process = process
+        self.connections = connections
 
     def stop(self) -> int:
         """End it; the number of requests that failed."""
@@ -74,4 +75,4 @@ def load(
         options += ["-s", str(folder / "paths.lua")]
     command = [program() or "wrk", *options, f"http://127.0.0.1:{port}{paths[0]}"]
     with running(command, cores) as process:
-        yield Load(process)
+        yield Load(process, connections)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from duskgate.config import InvalidConfig, load
-from duskgate.config.current import Current, load_or_last_good
+from duskgate.config.current import Current
 from tests.config.world import SMALLEST
 
 OTHER = SMALLEST.replace("/api", "/accounts")
@@ -39,14 +39,14 @@ def test_a_restart_with_a_broken_file_serves_the_copy(file: Path) -> None:
     kept = file.with_name("kept.yaml")
     Current(load(file, {}), kept)
     file.write_text("apis: [", encoding="utf-8")
-    loaded = load_or_last_good(file, kept)
+    loaded = Current.start(file, kept).loaded
     assert (loaded.path, list(loaded.plan.apis)) == (file, ["accounts"])
 
 
 def test_a_restart_with_a_good_file_serves_the_file(file: Path) -> None:
     kept = file.with_name("kept.yaml")
     kept.write_text(OTHER, encoding="utf-8")
-    assert load_or_last_good(file, kept).document.apis["accounts"].path == "/api"
+    assert Current.start(file, kept).loaded.document.apis["accounts"].path == "/api"
 
 
 COPIES = [
@@ -64,4 +64,4 @@ def test_without_a_good_copy_the_file_is_refused(file: Path, name: str | None, r
         kept.write_bytes(raw)
     file.write_text("apis: [", encoding="utf-8")
     with pytest.raises(InvalidConfig):
-        load_or_last_good(file, kept)
+        Current.start(file, kept)

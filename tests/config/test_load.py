@@ -21,7 +21,7 @@ def test_missing(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == ":1:1: cannot be read: Is a directory"
+    assert refusal(tmp_path) == ":1:1: is not a regular file"
 
 
 def test_not_utf_8(tmp_path: Path) -> None:

@@ -114,7 +114,10 @@ def socket_backend(
 def opened(port: int, path: str, **options: Any) -> AbstractContextManager[ClientConnection]:
     """A caller's WebSocket."""
     given: dict[str, Any] = {"compression": None, "proxy": None, "max_size": None, "ping_interval": None}
-    return connect(f"ws://127.0.0.1:{port}{path}", **given | options)
+    caller: AbstractContextManager[ClientConnection] = connect(
+        f"ws://127.0.0.1:{port}{path}", **given | options
+    )
+    return caller
 
 
 def ended(caller: ClientConnection, seconds: float = 5) -> tuple[int | None, str | None]:
@@ -149,6 +152,11 @@ class Observed:
 
     def __init__(self) -> None:
         self.finished: list[Exchange] = []
+
+    def find(self, path: str) -> Exchange | None:
+        """The finished exchange of a path."""
+        asked = path.encode()
+        return next((one for one in self.finished if one.request and one.request.path == asked), None)
 
     def record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         self.finished.append(exchange)

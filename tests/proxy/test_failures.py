@@ -170,3 +170,36 @@ def test_an_early_answer_of_the_backend_stays_readable_during_an_upload(proxy: P
     head = b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\n"
     answer = proxy.send(head, b"x" * 1000)
     assert answer.startswith(b"HTTP/1.1 403 ")
+
+
+def test_an_exchange_that_takes_too_long_in_all(proxy: Proxy) -> None:
+    """Each piece comes in time, so that no other bound would end it."""
+
+    def script(conversation: Conversation) -> None:
+        conversation.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
+        for _ in range(60):
+            conversation.send(b".")
+            time.sleep(0.05)
+
+    proxy.backend.scripts[b"/slow"] = script
+    proxy.backend.scripts[b"/silent"] = lambda conversation: time.sleep(0.6)
+    assert problem(proxy.get(b"/v5/silent")) == (504, "backend-timeout")
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"http://127.0.0.1:{proxy.port}{proxy.path(b'/v5/slow').decode()}", trust_env=False)
+
+
+def test_callers_that_leave_take_no_capacity_with_them(proxy: Proxy) -> None:
+    """Whatever was under way when they left, as many requests as before can be under way afterwards."""
+    proxy.backend.scripts[b"/stuck"] = lambda conversation: time.sleep(0.6)
+    callers = []
+    for number in range(30):
+        caller = socket.create_connection(("127.0.0.1", proxy.port))
+        body = b"POST %b HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc" % proxy.path(b"/v2/stuck")
+        whole = b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % proxy.path(b"/v2/stuck")
+        caller.sendall(body if number % 2 else whole)
+        callers.append(caller)
+    eventually(lambda: len(proxy.backend.seen) >= 15 or None, "the requests at the backend")
+    for caller in callers:
+        caller.close()
+    for _ in range(40):
+        assert proxy.get(b"/v2/echo").startswith(b"HTTP/1.1 200 ")

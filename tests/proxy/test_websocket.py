@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
@@ -22,7 +23,10 @@ from websockets.typing import Subprotocol
 from tests.backends import RawBackend, raw_backend, replying
 from tests.proxy.sockets import (
     ACCEPT,
+    Observed,
+    Script,
     SocketBackend,
+    echo,
     ended,
     handshake,
     on_uvicorn,
@@ -61,7 +65,8 @@ apis:
       unix: {{backend: unix}}
       tls: {{backend: tls}}
       strange: {{backend: strange}}
-  raw: {{path: "/raw/{{version}}", versions: {{v1: {{backend: raw, lifecycle: *told}}, v2: {{backend: raw}}}}}}
+  raw: {{path: "/raw/{{version}}",
+    versions: {{v1: {{backend: raw, lifecycle: *told}}, v2: {{backend: raw}}}}}}
   nobody: {{path: "/nobody/{{version}}",
     versions: {{v1: {{backend: nobody, lifecycle: *told}}, v2: {{backend: nobody}}}}}}
 """
@@ -80,6 +85,7 @@ class Gateway:
     admin: int
     ws: SocketBackend
     raw: RawBackend
+    observed: Observed
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
@@ -112,10 +118,10 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Gat
         log = folder / "gateway.log"
         command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
         stack.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
-        stack.enter_context(on_uvicorn(config, other))
+        observed = stack.enter_context(on_uvicorn(config, other))
         yield {
-            "granian": Gateway("granian", port, admin, ws, raw),
-            "uvicorn": Gateway("uvicorn", other, admin, ws, raw),
+            "granian": Gateway("granian", port, admin, ws, raw, observed),
+            "uvicorn": Gateway("uvicorn", other, admin, ws, raw, observed),
         }
         written = log.read_text()
         assert "Traceback" not in written
@@ -540,9 +546,82 @@ def test_a_backend_that_does_not_read_slows_the_caller_down_and_is_let_go(gatewa
     done = Event()
     gateway.ws.scripts["/x"] = lambda backend: vanish(backend) if done.wait(10) else None
     with opened(gateway.port, "/ws/v2/x") as caller:
-        with pytest.raises(ConnectionClosed):
-            for _ in range(1000):
+        sent = 0
+        with suppress(ConnectionClosed):
+            while sent < 1000:
                 caller.send(b"x" * 2**20)
+                sent += 1
         done.set()
+        assert sent < 60
         # while a caller still sends, the end of the connection may overtake the close frame
         assert caller.close_code in (1001, 1006)
+
+
+# what is counted
+
+
+WAYS: list[tuple[str, Script, tuple[int, str]]] = [
+    ("/ws/v2/counted", lambda backend: backend.close(4000), (101, "forwarded")),
+    ("/ws/v2/counted", vanish, (101, "cut-short")),
+    ("/ws/v2/counted", lambda backend: backend.send(b"x" * (LIMIT + 1)), (101, "message-too-large")),
+    ("/ws/v0/counted", echo, (410, "refused")),
+    ("/raw/v2/refused", echo, (403, "forwarded")),
+    ("/raw/v2/silent", echo, (504, "backend-timeout")),
+    ("/nobody/v2/counted", echo, (502, "backend-unavailable")),
+]
+
+
+@pytest.mark.parametrize(("path", "script", "seen"), WAYS, ids=[" ".join(map(str, way[2])) for way in WAYS])
+def test_what_is_counted(
+    gateways: dict[str, Gateway], path: str, script: Script, seen: tuple[int, str]
+) -> None:
+    gateway = gateways["uvicorn"]
+    gateway.ws.reset()
+    gateway.ws.scripts["/counted"] = script
+    gateway.raw.scripts[b"/refused"] = replying(b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n")
+    gateway.raw.scripts[b"/silent"] = lambda conversation: time.sleep(1)
+    gateway.observed.finished.clear()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as caller:
+        caller.sendall(upgrade(path.encode()))
+        caller.recv(1)
+        exchange = eventually(lambda: gateway.observed.find(path), "the end of the exchange")
+    assert (exchange.status, exchange.outcome) == seen
+    assert (exchange.upstream_seconds is None) == (seen[0] == 410)
+    assert (exchange.reference is None) == (seen[0] in (101, 403))
+
+
+def test_metrics_know_a_websocket_by_its_101(gateways: dict[str, Gateway]) -> None:
+    gateway = gateways["granian"]
+    gateway.ws.reset()
+    with opened(gateway.port, "/ws/v4/x"):
+        pass
+    line = (
+        'duskgate_requests_total{api="ws",code="101",endpoint="*",outcome="forwarded",phase="active",'
+        'version="v4"}'
+    )
+
+    def counted() -> bool | None:
+        page = httpx.get(f"http://127.0.0.1:{gateway.admin}/metrics", trust_env=False).text
+        return line in page or None
+
+    eventually(counted, line)
+
+
+def test_a_gateway_that_stops_tells_the_backend(tmp_path: Path) -> None:
+    ws = SocketBackend()
+    port, admin = free_ports(2)
+    config, log = tmp_path / "gateway.yaml", tmp_path / "gateway.log"
+    with ExitStack() as stack, ExitStack() as running:
+        behind = stack.enter_context(socket_backend(ws))
+        config.write_text(
+            f'server: {{listen: "127.0.0.1:{port}"}}\nadmin: {{listen: "127.0.0.1:{admin}"}}\n'
+            f'backends: {{b: {{url: "http://127.0.0.1:{behind}"}}}}\n'
+            "apis: {a: {path: /a, default: v1, versions: {v1: {backend: b}}}}\n"
+        )
+        command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
+        running.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
+        caller = stack.enter_context(opened(port, "/a/x"))
+        running.close()
+        assert ws.closed.get(timeout=5) == (1001, "")
+        assert ended(caller)[0] == 1006  # granian cuts its side
+    assert '"status": 101' in log.read_text()

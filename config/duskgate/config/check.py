@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +92,25 @@ def _tls(document: models.Document, folder: Path) -> Iterator[Finding]:
             file = getattr(backend.tls, key)
             if file is not None and not os.access(folder / file, os.R_OK):
                 yield Finding(("backends", name, "tls", key), f"{folder / file} cannot be read")
+        yield from _tls_files(backend, folder, ("backends", name, "tls"))
         if (backend.tls.cert is None) != (backend.tls.key is None):
             yield Finding(("backends", name, "tls"), "cert and key go together")
         kinds = {base.split(":", 1)[0] for base in backend.bases}
         if backend.transport == "httpx" and "unix" in kinds and len(backend.bases) > 1:
             yield Finding(("backends", name, "targets"), "the httpx transport takes one Unix socket, alone")
+
+
+def _tls_files(backend: models.Backend, folder: Path, at: Place) -> Iterator[Finding]:
+    """Whether the files can be used, which only using them tells."""
+    tls = backend.tls
+    try:
+        context = ssl.create_default_context(cafile=folder / tls.ca if tls.ca is not None else None)
+        if tls.cert is not None and tls.key is not None:
+            context.load_cert_chain(folder / tls.cert, folder / tls.key)
+    except ssl.SSLError as error:
+        yield Finding(at, f"the files cannot be used: {error.reason or error}")
+    except OSError:
+        return  # a file that cannot be read has been named already
 
 
 def _path(api: models.Api, at: Place) -> Iterator[Finding]:

@@ -59,6 +59,10 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
         identity=identity,
         flags=frozenset(flag for api in apis.values() for flag in api.flags),
         problem_base=document.server.problem_types,
+        read=frozenset(
+            [caller.key for caller in identity.callers]
+            + [one.key for api in apis.values() for one in api.resolvers if isinstance(one, HeaderResolver)]
+        ),
     )
 
 
@@ -79,7 +83,8 @@ def _identity(document: models.Document, key: bytes) -> Identity:
 
 def _backend(name: str, backend: models.Backend, folder: Path) -> Backend:
     bounds = backend.timeouts
-    timeouts = Timeouts(bounds.connect / 1000, bounds.response / 1000, bounds.idle / 1000)
+    total = bounds.total / 1000 if bounds.total is not None else None
+    timeouts = Timeouts(bounds.connect / 1000, bounds.response / 1000, bounds.idle / 1000, total)
     files = {
         key: str(folder / file)
         for key in ("ca", "cert", "key")

@@ -60,6 +60,8 @@ def load(path: str | FilePath, env: Mapping[str, str] | None = None, *, standalo
     Raises InvalidConfig with every mistake found.
     """
     file = FilePath(path)
+    if file.exists() and not file.is_file():
+        raise InvalidConfig([ConfigError(str(path), 1, 1, "", "is not a regular file")])
     try:
         raw = file.read_bytes()
         text = raw.decode("utf-8")

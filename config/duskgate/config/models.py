@@ -29,6 +29,9 @@ Method = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z-]{0,31}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
+Positive = Annotated[Span, Field(ge=1)]
+
+
 class Section(BaseModel):
     """A mapping of the YAML: unknown keys are errors, values are not changed after loading."""
 
@@ -135,9 +138,12 @@ class Consumer(Section):
 class Timeouts(Section):
     """Bounds on talking to a backend."""
 
-    connect: Span = Field(5_000, description="Until a connection is open.")
-    response: Span = Field(60_000, description="From the request's end until the response's head.")
-    idle: Span = Field(300_000, description="Between two pieces of a response.")
+    connect: Positive = Field(5_000, description="Until a connection is open.")
+    response: Positive = Field(60_000, description="From the request's end until the response's head.")
+    idle: Positive = Field(300_000, description="Between two pieces of a request's or response's content.")
+    total: Annotated[Lasting, Field(ge=1)] = Field(
+        None, description="For the whole exchange, content included; or never."
+    )
 
 
 class Tls(Section):

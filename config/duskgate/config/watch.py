@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from watchfiles import awatch
+
+logger = logging.getLogger("duskgate")
 
 RECHECK_MS = 5_000
 """Where the file system reports no events, files are looked at this often."""
@@ -14,11 +18,23 @@ RECHECK_MS = 5_000
 async def changes(paths: Iterable[Path]) -> AsyncIterator[None]:
     """Yield whenever something changed in the folders of these files, and every ``RECHECK_MS`` besides.
 
-    Whoever listens compares contents: an event is only a reason to look.
+    Whoever listens compares contents: an event is only a reason to look. Where the system gives no events
+    at all, there is only the looking.
     """
     folders = {path.resolve().parent for path in paths} | {path.absolute().parent for path in paths}
-    watcher = awatch(
-        *folders, recursive=False, debounce=50, step=20, rust_timeout=RECHECK_MS, yield_on_timeout=True
-    )
-    async for _ in watcher:
+    while True:
+        try:
+            watcher = awatch(
+                *folders,
+                recursive=False,
+                debounce=50,
+                step=20,
+                rust_timeout=RECHECK_MS,
+                yield_on_timeout=True,
+            )
+            async for _ in watcher:
+                yield
+        except (OSError, RuntimeError) as error:
+            logger.warning("files are not watched but looked at every %d s: %s", RECHECK_MS // 1000, error)
+        await asyncio.sleep(RECHECK_MS / 1000)
         yield

@@ -28,13 +28,15 @@ class AdminApp:
 
     def build(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route("/metrics", self.metrics),
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
             ]
         )
+        app.router.redirect_slashes = False
+        return app
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format. Needs the token, where one is set."""

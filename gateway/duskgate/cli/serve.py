@@ -35,7 +35,7 @@ def serve(config: Path) -> None:
     document = loaded.document
     reserve("server.listen", document.server.listen)
     reserve("admin.listen", document.admin.listen)
-    os.environ.setdefault(IDENTITY_KEY, identity_key(os.environ).decode())
+    os.environ[IDENTITY_KEY] = identity_key(os.environ).decode()
     set_up_logging()
     with tempfile.TemporaryDirectory(prefix="duskgate-") as run:
         run_dir = Path(run)
@@ -77,6 +77,10 @@ def load_worker(config: Path, run_dir: Path) -> ASGIApp:
     return Worker(config, run_dir)
 
 
+STOP_SECONDS = 5.0
+"""How long the admin server may take to end its answers."""
+
+
 class AdminProcess:
     """The admin server in a process of its own: nothing it does can slow a request. Restarted if it dies."""
 
@@ -96,7 +100,11 @@ class AdminProcess:
         self._stopping.set()
         if self._process is not None:
             self._process.terminate()
-            self._process.wait()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     def _keep(self) -> None:
         while self._process is not None:

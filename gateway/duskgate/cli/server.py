@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
@@ -39,6 +39,7 @@ class DrainingServer(MPServer):
             loop=Loops.uvloop,
             http=HTTPModes.auto,
             http1_settings=HTTP1Settings(max_buffer_size=MOST_HEAD_BYTES),
+            http2_settings=HTTP2Settings(max_headers_size=MOST_HEAD_BYTES),
             log_level=LogLevels.warning,
             log_dictconfig=SERVER_LOG,
             respawn_failed_workers=True,

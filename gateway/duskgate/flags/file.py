@@ -39,6 +39,11 @@ class FlagsFile:
         self.flags = Flags(self._provider)
         self._keep(raw)
 
+    @property
+    def rejected(self) -> bool:
+        """Whether the file's content is not what is in force, because it cannot be used."""
+        return self._fault is not None
+
     def refresh(self) -> bool:
         """Take over the file if it says something new; ``True`` also when it says again what is in force.
 

@@ -13,6 +13,9 @@ from openfeature.exception import OpenFeatureError
 _PROBE = EvaluationContext("duskgate-probe", {"consumer": "duskgate-probe", "api": "", "endpoint": ""})
 
 
+MOST_NODES = 1_000_000
+
+
 class InvalidFlags(ValueError):
     """The text is not a flag set that can be used; the message says where and why."""
 
@@ -44,7 +47,7 @@ def _core(document: Mapping[str, Any]) -> FlagdCore:
     core = FlagdCore()
     flags, evaluators = document["flags"], document.get("$evaluators", {})
     try:
-        core.set_flags(json.dumps({**document, "flags": _expanded(flags, evaluators), "$evaluators": {}}))
+        core.set_flags(json.dumps({**document, "flags": _Expansion(evaluators).of(flags), "$evaluators": {}}))
     except InvalidFlags:
         raise
     except RecursionError:
@@ -56,20 +59,30 @@ def _core(document: Mapping[str, Any]) -> FlagdCore:
     return core
 
 
-def _expanded(rule: Any, evaluators: Mapping[str, Any], within: tuple[str, ...] = ()) -> Any:
-    """Put shared rules in the place of their ``$ref``: the library's way breaks on quotes and accents."""
-    if isinstance(rule, list):
-        return [_expanded(item, evaluators, within) for item in rule]
-    if not isinstance(rule, dict):
-        return rule
-    name = rule.get("$ref") if len(rule) == 1 else None
-    if not isinstance(name, str):
-        return {key: _expanded(value, evaluators, within) for key, value in rule.items()}
-    if name not in evaluators:
-        raise InvalidFlags(f"$ref: there is no {name!r} in $evaluators")
-    if name in within:
-        raise InvalidFlags(f"$evaluators: {name} refers to itself")
-    return _expanded(evaluators[name], evaluators, (*within, name))
+class _Expansion:
+    """Puts shared rules in the place of their ``$ref``: the library's way breaks on quotes and accents."""
+
+    def __init__(self, evaluators: Mapping[str, Any]) -> None:
+        self._evaluators = evaluators
+        self._nodes = 0
+
+    def of(self, rule: Any, within: tuple[str, ...] = ()) -> Any:
+        """The rule without references. Raises InvalidFlags where it cannot be."""
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise InvalidFlags("the rules unfold to an unreasonable size")
+        if isinstance(rule, list):
+            return [self.of(item, within) for item in rule]
+        if not isinstance(rule, dict):
+            return rule
+        name = rule.get("$ref") if len(rule) == 1 else None
+        if not isinstance(name, str):
+            return {key: self.of(value, within) for key, value in rule.items()}
+        if name not in self._evaluators:
+            raise InvalidFlags(f"$ref: there is no {name!r} in $evaluators")
+        if name in within:
+            raise InvalidFlags(f"$evaluators: {name} refers to itself")
+        return self.of(self._evaluators[name], (*within, name))
 
 
 def _check(name: str, flag: Any) -> None:

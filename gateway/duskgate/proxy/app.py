@@ -8,7 +8,6 @@ from duskgate.middleware import (
     DecisionMiddleware,
     ErrorsMiddleware,
     FlagSource,
-    HandshakeMiddleware,
     IdentityMiddleware,
     NoticesMiddleware,
     Recorder,
@@ -43,11 +42,9 @@ def build_app(
     ending = StreamEnding(end_streams_after_sunset, clock)
     forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body, ending)
     app: ASGIApp = RefusalMiddleware(forward, clock)
-    app = ErrorsMiddleware(app)
-    app = NoticesMiddleware(app)
     app = DecisionMiddleware(app, flags, clock)
     app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, clock))
     app = IdentityMiddleware(app, plan)
     app = ErrorsMiddleware(app)
-    app = HandshakeMiddleware(app)
+    app = NoticesMiddleware(app)
     return UsageMiddleware(app, recorder)

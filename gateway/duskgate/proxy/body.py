@@ -21,7 +21,7 @@ class RequestBody:
     ``ended`` says whether the body was read to its end; only then may ``receive`` be used for something else.
     """
 
-    __slots__ = ("_limit", "_receive", "_size", "declared", "ended")
+    __slots__ = ("_first", "_limit", "_receive", "_size", "declared", "ended", "unknown")
 
     def __init__(
         self, fields: Mapping[bytes, bytes], version: str, receive: Receive, limit: int | None
@@ -31,14 +31,30 @@ class RequestBody:
         self._size = 0
         self.declared = declared_length(fields, version)
         self.ended = self.declared == 0
+        self.unknown = self.declared is None and b"transfer-encoding" not in fields
+        self._first = b""
 
     @property
     def too_large(self) -> bool:
         """Whether the declared length alone is over the limit."""
         return self._limit is not None and self.declared is not None and self.declared > self._limit
 
+    @property
+    def has_content(self) -> bool:
+        """Whether there is anything to send on."""
+        return not self.ended or bool(self._first)
+
+    async def look(self) -> None:
+        """Find out whether there is a body at all, where the head does not say: HTTP/2, RFC 9113 section 8.1.
+
+        Raises what ``chunks`` raises.
+        """
+        self._first = self._take(await self._receive())
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body. Raises ClientGone or BodyTooLarge, so that it never looks complete when it is not."""
+        if self._first:
+            yield self._first
         while not self.ended:
             chunk = self._take(await self._receive())
             if chunk:

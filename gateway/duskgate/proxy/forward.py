@@ -16,6 +16,7 @@ from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody
 from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders, response_headers
 from duskgate.proxy.upstream.protocol import (
+    CallerTimeout,
     Overloaded,
     Upstream,
     UpstreamError,
@@ -23,12 +24,14 @@ from duskgate.proxy.upstream.protocol import (
     UpstreamResponse,
     UpstreamTimeout,
 )
-from duskgate.proxy.watch import DisconnectWatch
+from duskgate.proxy.watch import DisconnectWatch, Watched
 from duskgate.proxy.websocket import WebSockets, noticing
 
 logger = logging.getLogger("duskgate")
 
 _NO_STORE = (b"cache-control", b"no-store")
+_BROKEN_BODY = Problem(400, "bad-request", "Bad request", "The request body is broken.")
+_TOO_SLOW = Problem(408, "request-timeout", "Request timeout", "The request body stopped coming.")
 _TOO_LARGE = Problem(
     413, "body-too-large", "Body too large", "The request body is larger than this gateway takes."
 )
@@ -64,7 +67,8 @@ class ForwardApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
         decision, request = exchange.decision, exchange.request
-        if not isinstance(decision, Forward) or request is None:
+        plan = exchange.plan
+        if not isinstance(decision, Forward) or request is None or plan is None:
             raise RuntimeError("ForwardApp was asked to forward what is not to be forwarded")
         if scope["type"] == "websocket":
             await self._relay(scope, noticing(receive), noticing(send), exchange)
@@ -73,23 +77,55 @@ class ForwardApp:
         if body.too_large:
             await self._refuse(scope, send, exchange, _TOO_LARGE)
             return
+        if body.unknown and not await self._begun(scope, send, exchange, body):
+            return
         outgoing = UpstreamRequest(
             request.method,
             decision.target,
-            self.headers.for_backend(scope, request),
-            None if body.ended else body.chunks(),
+            self.headers.for_backend(scope, request, plan.read),
+            body.chunks() if body.has_content else None,
         )
-        watched = self.watch.start(receive, body)
+        upstream = self.upstreams[decision.rule.backend]
+        watched = self.watch.start(receive, body, upstream.longest)
         try:
-            await self._exchange(scope, send, exchange, self.upstreams[decision.rule.backend], outgoing)
+            await self._exchange(scope, send, exchange, upstream, outgoing, watched)
         except asyncio.CancelledError:
-            if not watched.fired:
+            if watched.late:
+                await self._late(scope, send, exchange)
+            elif watched.gone:
+                exchange.failure = "cancelled"
+            else:
                 raise
-            exchange.failure = "cancelled"
         except ClientGone:
-            exchange.failure = "cancelled"
+            await self._broken(scope, send, exchange)
         finally:
             self.watch.stop(watched)
+
+    async def _begun(self, scope: Scope, send: Send, exchange: Exchange, body: RequestBody) -> bool:
+        """Look for the body of a request whose head does not say whether it has one."""
+        try:
+            await body.look()
+        except ClientGone:
+            await self._broken(scope, send, exchange)
+            return False
+        except BodyTooLarge:
+            await self._refuse(scope, send, exchange, _TOO_LARGE)
+            return False
+        return True
+
+    async def _broken(self, scope: Scope, send: Send, exchange: Exchange) -> None:
+        """The body ended too soon. Servers say so in one way for callers who left and for broken chunks."""
+        if not exchange.status:
+            await self._refuse(scope, send, exchange, _BROKEN_BODY)
+        exchange.failure = "cancelled"
+
+    async def _late(self, scope: Scope, send: Send, exchange: Exchange) -> None:
+        error = UpstreamTimeout("the request took longer than it may in all")
+        if exchange.status:
+            exchange.failure = "cut-short"
+            logger.warning("response cut short: %s", error)
+            raise CutShort(str(error))
+        await self._failed(scope, send, exchange, error)
 
     async def _relay(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:
@@ -101,7 +137,13 @@ class ForwardApp:
             exchange.failure = "cancelled"
 
     async def _exchange(
-        self, scope: Scope, send: Send, exchange: Exchange, upstream: Upstream, outgoing: UpstreamRequest
+        self,
+        scope: Scope,
+        send: Send,
+        exchange: Exchange,
+        upstream: Upstream,
+        outgoing: UpstreamRequest,
+        watched: Watched,
     ) -> None:
         started = perf_counter()
         try:
@@ -112,36 +154,55 @@ class ForwardApp:
         except BodyTooLarge:
             await self._refuse(scope, send, exchange, _TOO_LARGE)
             return
+        except CallerTimeout:
+            await self._refuse(scope, send, exchange, _TOO_SLOW)
+            return
         finally:
             exchange.upstream_seconds = perf_counter() - started
+        start = {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": response_headers(response.headers),
+        }
         try:
-            await self._answer(send, response, exchange)
+            whole = response.whole()
+            await send(start)
+            if whole is None:
+                await self._stream(send, response, exchange, watched, upstream.idle)
+            else:
+                await send({"type": "http.response.body", "body": whole})
+                return
         except StreamEnded:
             exchange.failure = "ended"
             raise CutShort("ended after its sunset") from None
-        except UpstreamError as error:
+        except BodyTooLarge:
+            exchange.failure = _TOO_LARGE.name
+            raise CutShort("the request body became too large") from None
+        except (UpstreamError, CallerTimeout) as error:
+            if not exchange.status and isinstance(error, UpstreamError):
+                await self._failed(scope, send, exchange, error)
+                return
             exchange.failure = "cut-short"
-            logger.warning("response cut short by a backend: %s", error)
+            logger.warning("response cut short: %s", error)
             raise CutShort(str(error)) from None
         finally:
             await response.aclose()
 
-    async def _answer(self, send: Send, response: UpstreamResponse, exchange: Exchange) -> None:
-        headers = response_headers(response.headers)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        whole = response.whole()
-        if whole is not None:
-            await send({"type": "http.response.body", "body": whole})
-            return
+    async def _stream(
+        self, send: Send, response: UpstreamResponse, exchange: Exchange, watched: Watched, idle: float | None
+    ) -> None:
         async with self.ending.over(exchange):
             async for chunk in response.body():
+                watched.sending(idle)
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                watched.sent()
         await send({"type": "http.response.body", "body": b""})
 
     async def _failed(self, scope: Scope, send: Send, exchange: Exchange, error: UpstreamError) -> None:
         problem = problem_of_error(error)
         await self._refuse(scope, send, exchange, problem)
-        logger.warning("%s (reference %s): %s", problem.name, exchange.reference, error)
+        backend = exchange.decision.rule.backend if isinstance(exchange.decision, Forward) else ""
+        logger.warning("%s: backend %s: %s (reference %s)", problem.name, backend, error, exchange.reference)
 
     async def _refuse(self, scope: Scope, send: Send, exchange: Exchange, problem: Problem) -> None:
         exchange.failure = problem.name

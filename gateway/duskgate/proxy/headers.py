@@ -25,6 +25,8 @@ _HOP_BY_HOP = frozenset(
 _WRITTEN_ANEW = frozenset(
     (
         b"forwarded",
+        b"true-client-ip",
+        b"x-client-ip",
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-port",
@@ -33,14 +35,22 @@ _WRITTEN_ANEW = frozenset(
         b"x-forwarded-scheme",
         b"x-forwarded-server",
         b"x-forwarded-ssl",
+        b"x-forwarded-uri",
+        b"x-original-url",
         b"x-real-ip",
+        b"x-rewrite-url",
     )
 )
-_SHADOWS = frozenset(name.replace(b"-", b"_") for name in _WRITTEN_ANEW)
+_FRAMING = frozenset((b"content-length", b"host", b"transfer-encoding"))
 _NEVER_NOMINATED = frozenset((b"host", b"content-length"))
 
-_DROP_FROM_STRANGERS = _HOP_BY_HOP | _WRITTEN_ANEW | _SHADOWS | {b"expect"}
-_DROP_FROM_TRUSTED = _HOP_BY_HOP | _SHADOWS | {b"expect"}
+_DROP_FROM_STRANGERS = _HOP_BY_HOP | _WRITTEN_ANEW | {b"expect"}
+_DROP_FROM_TRUSTED = _HOP_BY_HOP | {b"expect"}
+
+LONGEST_KEPT = 256
+"""Bytes of the longest host for which the forwarding headers are kept in mind."""
+
+_NONE: frozenset[bytes] = frozenset()
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -83,8 +93,11 @@ class RequestHeaders:
         self._believed = lru_cache(maxsize=4096)(believed)
         self._written = lru_cache(maxsize=4096)(forwarding_headers)
 
-    def for_backend(self, scope: Scope, request: Request) -> list[Header]:
-        """The request's headers as the backend gets them."""
+    def for_backend(self, scope: Scope, request: Request, read: frozenset[bytes] = _NONE) -> list[Header]:
+        """The request's headers as the backend gets them.
+
+        ``read`` are the headers that the gateway's own rules read.
+        """
         headers, fields = request.headers, request.fields
         client = scope.get("client")
         peer: str = client[0] if client else ""
@@ -93,14 +106,42 @@ class RequestHeaders:
         if b"connection" in fields:
             drop = drop | _nominated(headers)
         out = [header for header in headers if header[0] not in drop]
+        if b"_" in b" ".join(fields):
+            out = without_shadows(out, read)
+        if len(fields) != len(headers):
+            out = joined(out)
         host = fields.get(b"host", b"")
-        written = self._written(peer, scope["scheme"], host, scope["http_version"])
+        write = self._written if len(host) <= LONGEST_KEPT else forwarding_headers
+        written = write(peer, scope["scheme"], host, scope["http_version"])
         if not trusted:
             out += written
         else:
             for name, value in written:
                 _merge(out, name, value)
         return out
+
+
+def without_shadows(headers: list[Header], read: frozenset[bytes]) -> list[Header]:
+    """Leave out ``X_Api_Key`` and its like, which CGI and WSGI servers take for ``X-Api-Key``.
+
+    Only where the name with dashes is one that the gateway reads, writes or removes.
+    """
+    known = _HOP_BY_HOP | _WRITTEN_ANEW | _FRAMING | read
+    return [
+        (name, value) for name, value in headers if b"_" not in name or name.replace(b"_", b"-") not in known
+    ]
+
+
+def joined(headers: list[Header]) -> list[Header]:
+    """One line of ``Cookie``, as HTTP/1.1 has it (RFC 9113 section 8.2.3), and one ``Content-Length``."""
+    out: list[Header] = []
+    cookies = [value for name, value in headers if name == b"cookie"]
+    for name, value in headers:
+        if name == b"cookie":
+            value = b"; ".join(cookies)
+        if name not in (b"cookie", b"content-length") or (name, value) not in out:
+            out.append((name, value))
+    return out
 
 
 _VIA = {"1": b"1.0", "1.0": b"1.0", "1.1": b"1.1", "2": b"2", "3": b"3"}

@@ -35,17 +35,22 @@ class Upstreams(Mapping[str, Upstream]):
         self._observer = observer
         self._backends: dict[str, Backend] = {}
         self._upstreams: dict[str, Upstream] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], Upstream] = {}
         self.take_over(backends)
 
     def take_over(self, backends: Mapping[str, Backend]) -> None:
-        """Serve these backends from now on. Replaced ones are closed once their requests had time to end."""
-        for name, backend in backends.items():
-            if self._backends.get(name) != backend:
-                self._retire(self._upstreams.get(name))
-                self._upstreams[name] = _upstream(backend, self._observer)
-        for name in self._backends.keys() - backends.keys():
-            self._retire(self._upstreams.pop(name))
+        """Serve these backends from now on: all of them, or none of the new ones if one cannot be made.
+
+        Replaced ones are closed once their requests had time to end.
+        """
+        made = {
+            name: _upstream(backend, self._observer)
+            for name, backend in backends.items()
+            if self._backends.get(name) != backend
+        }
+        for name in [*made, *(self._backends.keys() - backends.keys())]:
+            self._retire(self._upstreams.pop(name, None))
+        self._upstreams.update(made)
         self._backends = dict(backends)
 
     def _retire(self, upstream: Upstream | None) -> None:
@@ -57,14 +62,15 @@ class Upstreams(Mapping[str, Upstream]):
             await upstream.aclose()
 
         task = asyncio.get_running_loop().create_task(close_later())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing[task] = upstream
+        task.add_done_callback(lambda done: self._closing.pop(done, None))
 
     async def aclose(self) -> None:
-        """Close every connection now."""
-        for task in self._closing:
+        """Close every idle connection now, and the busy ones as they become free."""
+        retired = list(self._closing.items())
+        for task, _ in retired:
             task.cancel()
-        for upstream in self._upstreams.values():
+        for upstream in [*self._upstreams.values(), *(upstream for _, upstream in retired)]:
             await upstream.aclose()
 
     def __getitem__(self, name: str) -> Upstream:
@@ -85,19 +91,20 @@ def _upstream(backend: Backend, observer: Observer) -> Upstream:
 class State:
     """The configuration in force in one worker, with all that hangs on it."""
 
-    def __init__(self, loaded: Loaded, instruments: Instruments, run_dir: Path | None = None) -> None:
-        """Raises InvalidFlags if there is a flags file that cannot be used.
+    def __init__(self, config: Path, instruments: Instruments, run_dir: Path | None = None) -> None:
+        """Load the files. Raises InvalidConfig or InvalidFlags if they cannot be used.
 
         ``run_dir`` is where copies of the last good files are kept for workers that are started later.
         """
-        self.current = Current(loaded, run_dir / LAST_GOOD_CONFIG if run_dir is not None else None)
+        self.current = Current.start(config, run_dir / LAST_GOOD_CONFIG if run_dir is not None else None)
+        loaded = self.current.loaded
         self.instruments = instruments
         good_flags = run_dir / LAST_GOOD_FLAGS if run_dir is not None else None
         self.flags_file = FlagsFile(loaded.flags_path, good_flags) if loaded.flags_path is not None else None
         self.upstreams = Upstreams(loaded.plan.backends, BackendMetrics(instruments))
-        self._note("config", good=True)
+        self._note("config", good=not self.current.rejected)
         if self.flags_file is not None:
-            self._note("flags", good=True)
+            self._note("flags", good=not self.flags_file.rejected)
 
     def plan(self) -> Plan:
         """The plan in force."""
@@ -112,24 +119,23 @@ class State:
         """Take over changed files until cancelled."""
         paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
         async for _ in changes(paths):
-            try:
-                self.refresh()
-            except Exception:
-                logger.exception("looking at changed files failed; what is in force stays")
+            self.refresh()
 
     def refresh(self) -> None:
         """Look at the files; take over what changed and is sound, keep the last good of what is not."""
         flags_changed = self._refresh_flags()
         before = self.current.loaded
-        result = self.current.refresh(again=flags_changed)
+        result = self.current.refresh(self._prepare, again=flags_changed)
         if result is None:
             return
         if result:
-            self._take_over(before, self.current.loaded)
+            self._say(before, self.current.loaded)
         self._note("config", good=result)
 
-    def _take_over(self, before: Loaded, now: Loaded) -> None:
-        self.upstreams.take_over(now.plan.backends)
+    def _prepare(self, loaded: Loaded) -> None:
+        self.upstreams.take_over(loaded.plan.backends)
+
+    def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)
         for name in ("server", "admin", "flags"):
             if getattr(before.document, name) != getattr(now.document, name):

@@ -1,4 +1,7 @@
-"""Noticing that the caller hung up, at next to no cost for requests that are answered at once."""
+"""Noticing that a caller hung up, or that a request takes too long in all.
+
+At next to no cost for requests that are answered at once.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,41 @@ TICK = 0.05
 """Seconds between two looks at what is under way. A request that is answered within one is never watched."""
 
 
+NEVER = float("inf")
+
+
 class Watched:
-    """A request under way. ``fired``: its caller hung up, and its task was cancelled for that."""
+    """A request under way.
 
-    __slots__ = ("body", "fired", "receive", "seen", "task", "watcher")
+    Its task is cancelled when its caller hangs up, then ``gone`` is set, or when it has taken longer than it
+    may in all, then ``late`` is.
+    """
 
-    def __init__(self, receive: Receive, body: RequestBody) -> None:
+    __slots__ = ("body", "deadline", "gone", "late", "receive", "seen", "send_by", "task", "watcher")
+
+    def __init__(self, receive: Receive, body: RequestBody, deadline: float) -> None:
         self.receive = receive
         self.body = body
-        self.fired = False
+        self.deadline = deadline
+        self.send_by = NEVER
+        self.gone = False
+        self.late = False
         self.seen = False
         self.task: asyncio.Task[Any] | None = None
         self.watcher: asyncio.Task[None] | None = None
 
+    def sending(self, idle: float | None) -> None:
+        """The caller is given a piece of the response and should take it within ``idle`` seconds."""
+        if idle is not None:
+            self.send_by = asyncio.get_running_loop().time() + idle
+
+    def sent(self) -> None:
+        """The caller took it."""
+        self.send_by = NEVER
+
 
 class DisconnectWatch:
-    """Cancels the tasks whose callers disconnect, with one timer for all of them.
+    """Cancels the tasks whose callers disconnect or whose time is up, with one timer for all of them.
 
     Watching reads ``receive``, so it waits until the body has been read to its end; while a body is being
     read, its reader sees the disconnect itself.
@@ -37,9 +59,13 @@ class DisconnectWatch:
         self._under_way: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, receive: Receive, body: RequestBody) -> Watched:
-        """Watch over the current task from the next tick but one on, until ``stop``."""
-        watched = Watched(receive, body)
+    def start(self, receive: Receive, body: RequestBody, longest: float | None) -> Watched:
+        """Watch over the current task from the next tick but one on, until ``stop``.
+
+        ``longest`` is how long it may take in all, in seconds.
+        """
+        deadline = NEVER if longest is None else asyncio.get_running_loop().time() + longest
+        watched = Watched(receive, body, deadline)
         watched.task = asyncio.current_task()
         self._under_way.add(watched)
         if self._timer is None:
@@ -55,8 +81,12 @@ class DisconnectWatch:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        now = loop.time()
         for watched in self._under_way:
-            if watched.seen and watched.watcher is None and watched.body.ended:
+            if min(watched.deadline, watched.send_by) <= now and watched.task is not None:
+                watched.late, watched.deadline, watched.send_by = True, NEVER, NEVER
+                watched.task.cancel()
+            elif watched.seen and watched.watcher is None and watched.body.ended:
                 watched.watcher = loop.create_task(_watch(watched))
             watched.seen = True
         self._timer = loop.call_later(TICK, self._tick) if self._under_way else None
@@ -66,5 +96,5 @@ async def _watch(watched: Watched) -> None:
     while (await watched.receive())["type"] != "http.disconnect":
         pass
     if watched.task is not None:
-        watched.fired = True
+        watched.gone = True
         watched.task.cancel()

@@ -93,10 +93,10 @@ class WebSockets:
             await relay.close(end)
 
     async def _open(self, scope: Scope, exchange: Exchange) -> ClientConnection:
-        decision, request = exchange.decision, exchange.request
-        if not isinstance(decision, Forward) or request is None:
+        decision, request, plan = exchange.decision, exchange.request, exchange.plan
+        if not isinstance(decision, Forward) or request is None or plan is None:
             raise RuntimeError("a WebSocket was to be relayed that is not to be forwarded")
-        headers = self.headers.for_backend(scope, request)
+        headers = self.headers.for_backend(scope, request, plan.read)
         return await self._upstream(exchange).open(decision.target, headers, subprotocols(request))
 
     def _upstream(self, exchange: Exchange) -> WebSocketUpstream:

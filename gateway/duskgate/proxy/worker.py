@@ -6,15 +6,16 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from duskgate.config.current import load_or_last_good
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
-from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, WORKERS
+from duskgate.proxy.run_dir import WORKERS
 from duskgate.proxy.state import State
+from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
 from duskgate.usage.recorder import WorkerRecorder
@@ -27,12 +28,22 @@ class Worker:
         self.config = config
         self.run_dir = run_dir
         self.stack: ASGIApp = _starting
+        self._relays: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
         else:
             await self.stack(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._relays.add(task)
+            task.add_done_callback(self._relays.discard)
+        await self.stack(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -50,17 +61,17 @@ class Worker:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
+        if self._relays:  # granian cuts WebSockets without waiting: tell the backends, and count them
+            await asyncio.wait(self._relays, timeout=CLOSE_SECONDS)
         await state.upstreams.aclose()
         recorder.fold()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _start(self) -> tuple[State, WorkerRecorder]:
-        good = self.run_dir / LAST_GOOD_CONFIG if self.run_dir is not None else None
-        loaded = load_or_last_good(self.config, good)
-        server = loaded.document.server
         instruments = Instruments()
+        state = State(self.config, instruments, self.run_dir)
+        server = state.current.loaded.document.server
         recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None)
-        state = State(loaded, instruments, self.run_dir)
         self.stack = build_app(
             state.plan,
             state.upstreams,

@@ -3,7 +3,6 @@
 from duskgate.middleware.decision import DecisionMiddleware, FlagSource
 from duskgate.middleware.errors import ErrorsMiddleware
 from duskgate.middleware.exchange import Exchange, exchange_of
-from duskgate.middleware.handshake import HandshakeMiddleware
 from duskgate.middleware.identity import IdentityMiddleware
 from duskgate.middleware.lifecycle import LifecycleMiddleware
 from duskgate.middleware.notices import NoticesMiddleware
@@ -16,7 +15,6 @@ __all__ = [
     "ErrorsMiddleware",
     "Exchange",
     "FlagSource",
-    "HandshakeMiddleware",
     "IdentityMiddleware",
     "LifecycleMiddleware",
     "NoticesMiddleware",

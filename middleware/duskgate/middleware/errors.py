@@ -24,8 +24,7 @@ class CutShort(Exception):
 class ErrorsMiddleware:
     """Answers 500 when the app inside raises before it answered; afterwards the response is cut short.
 
-    Needs ``UsageMiddleware`` outside it, which notes in the exchange that an answer has begun. Stands in the
-    stack twice: inside the notices, so that an error made under a rule carries them, and outside everything.
+    Needs ``NoticesMiddleware`` outside it, which notes in the exchange that an answer has begun.
     """
 
     def __init__(self, app: ASGIApp) -> None:

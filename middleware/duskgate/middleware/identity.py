@@ -11,7 +11,9 @@ from duskgate.policy.plan import Identity, Plan
 from duskgate.policy.request import Request
 
 REMEMBERED = 4096
-"""Callers kept in mind, so that their keyed digest is not worked out for every request."""
+LONGEST = 256
+"""Callers kept in mind, so that their keyed digest is not worked out for every request, and the bytes of the
+longest value that is."""
 
 
 class IdentityMiddleware:
@@ -43,7 +45,7 @@ class IdentityMiddleware:
         if not identity.callers:
             return ANONYMOUS
         value = fields.get(identity.callers[0].key)
-        if not value:
+        if not value or len(value) > LONGEST:
             return identify(identity, fields)
         if self._known_of is not identity or len(self._known) >= REMEMBERED:
             self._known, self._known_of = {}, identity

@@ -30,9 +30,9 @@ class LifecycleMiddleware:
         current = (lambda: plan) if isinstance(plan, Plan) else plan
         self.app = app
         stack: ASGIApp = RefusalMiddleware(app, clock, open_paths=True)
-        stack = NoticesMiddleware(stack)
         stack = DecisionMiddleware(stack, flags, clock)
-        self.stack: ASGIApp = IdentityMiddleware(stack, current)
+        stack = IdentityMiddleware(stack, current)
+        self.stack: ASGIApp = NoticesMiddleware(stack)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         stack = self.stack if scope["type"] in ("http", "websocket") else self.app

@@ -9,11 +9,15 @@ from duskgate.middleware.exchange import exchange_of
 from duskgate.policy.decision import BadRequest
 from duskgate.policy.request import Request
 
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::\d{0,5})?")
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~%-]{1,255})(?::\d{0,5})?")
+MOST_HEADERS = 200
+"""HTTP/2 can carry many more lines than HTTP/1.1 servers take."""
 
 
 REMEMBERED = 1024
-"""Well-formed hosts kept in mind, so that a host is not parsed for every request."""
+LONGEST = 256
+"""Well-formed hosts kept in mind, so that a host is not parsed for every request, and the bytes of the
+longest one that is."""
 
 
 class RequestCheckMiddleware:
@@ -53,7 +57,7 @@ class RequestCheckMiddleware:
         if ordinary:
             return None
         reason = fault(request, version)
-        if reason is None and fields.get(b"host"):
+        if reason is None and 0 < len(fields.get(b"host", b"")) <= LONGEST:
             if len(self._good_hosts) >= REMEMBERED:
                 self._good_hosts.clear()
             self._good_hosts.add(fields[b"host"])
@@ -64,6 +68,8 @@ def fault(request: Request, version: str) -> str | None:
     """What is wrong with a request's head, in words for the caller; ``None`` if nothing is."""
     if request.method == "CONNECT":
         return "this gateway is no tunnel: CONNECT is not served"
+    if len(request.headers) > MOST_HEADERS:
+        return f"the request has more than {MOST_HEADERS} headers"
     return _host_fault(request.values(b"host"), version) or _framing_fault(
         request.values(b"content-length"), request.values(b"transfer-encoding")
     )

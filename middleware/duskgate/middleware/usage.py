@@ -5,12 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Protocol
 
-from duskgate.middleware.asgi import ASGIApp, Message, Receive, Scope, Send
+from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.exchange import Exchange, exchange_of
-
-_STARTS = frozenset(("http.response.start", "websocket.http.response.start"))
-SWITCHED = 101
-"""The status that stands for a WebSocket that was accepted."""
 
 
 class Recorder(Protocol):
@@ -20,7 +16,7 @@ class Recorder(Protocol):
 
 
 class UsageMiddleware:
-    """The outermost room: sees the final status and the whole time."""
+    """The outermost room: sees how everything ended, and the whole time it took."""
 
     def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
         self.app = app
@@ -32,16 +28,7 @@ class UsageMiddleware:
             return
         exchange = exchange_of(scope)
         started = perf_counter()
-
-        async def noted(message: Message) -> None:
-            kind = message["type"]
-            if kind in _STARTS:
-                exchange.status = message["status"]
-            elif kind == "websocket.accept":
-                exchange.status = SWITCHED
-            await send(message)
-
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, receive, send)
         finally:
             self.recorder.record(scope, exchange, perf_counter() - started)

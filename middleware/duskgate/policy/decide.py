@@ -83,7 +83,7 @@ def _choose(api: Api, flags: Mapping[str, bool]) -> tuple[str | None, str]:
 
 def _rule(bound: Route, version: str, method: str) -> Rule:
     api = bound.api
-    rules = api.endpoints.find(bound.rest, method) if api.endpoints is not None else None
+    rules = api.endpoints.find(bound.rest, method.upper()) if api.endpoints is not None else None
     return rules[version] if rules is not None else api.rules[version]
 
 

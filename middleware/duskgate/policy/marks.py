@@ -34,9 +34,6 @@ class Marks:
     told: bool = False
 
 
-UNMARKED = Marks()
-
-
 def mark(
     lifecycle: Lifecycle,
     *,

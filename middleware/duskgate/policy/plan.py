@@ -1,7 +1,7 @@
 """The Plan: the immutable, compiled form of the YAML, and all that a decision may read.
 
 It is neutral: no type of a server, an HTTP client or a validator is in it, so that every data plane can be
-driven by the same one. ``duskgate.policy.compile`` makes its parts; nothing changes them afterwards.
+driven by the same one. ``duskgate.policy.build`` makes its parts; nothing changes them afterwards.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Timeouts:
     connect: float | None = 5.0
     response: float | None = 60.0
     idle: float | None = 300.0
+    total: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,11 @@ class Routes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that deciding needs. ``digest`` names the YAML it was compiled from."""
+    """All that deciding needs.
+
+    ``digest`` names the YAML it was compiled from. ``read`` are the request headers that callers and versions
+    are read from, in lower case.
+    """
 
     digest: str
     apis: Mapping[str, Api]
@@ -220,3 +225,4 @@ class Plan:
     identity: Identity = Identity()
     flags: frozenset[str] = frozenset()
     problem_base: str = "urn:duskgate:problem:"
+    read: frozenset[bytes] = frozenset()

@@ -1,4 +1,4 @@
-"""The ways to read the wanted version off a request. Each returns the version's text, or ``None``."""
+"""The ways to read the wanted version off a request. Each returns the texts that stand in its place."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from duskgate.policy.request import Request
-
-
-@dataclass(frozen=True, slots=True)
-class PathResolver:
-    """The ``{version}`` segment of the api's path. The router reads it while it matches the path."""
-
-    @property
-    def label(self) -> str:
-        return "path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +117,4 @@ class FlagResolver:
 
 
 Explicit = HeaderResolver | MediaTypeResolver | QueryResolver | HostResolver
-Resolver = PathResolver | Explicit | FlagResolver
+"""The path names a version too; it is read while the api is found by it."""

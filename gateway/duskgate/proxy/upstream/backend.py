@@ -72,6 +72,8 @@ class BackendUpstream:
     ) -> None:
         """``make`` gives the transport for a base URL. Needs a running event loop if targets are probed."""
         self._backend = backend
+        self.longest = backend.timeouts.total
+        self.idle = backend.timeouts.idle
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         rules = rules or HealthRules()

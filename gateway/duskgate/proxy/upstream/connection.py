@@ -14,7 +14,14 @@ import httptools
 
 from duskgate.policy.plan import Timeouts
 from duskgate.proxy.upstream.deadlines import NEVER, Deadlines
-from duskgate.proxy.upstream.protocol import ConnectionLost, UpstreamError, UpstreamTimeout
+from duskgate.proxy.upstream.head import check_framing
+from duskgate.proxy.upstream.protocol import (
+    CallerTimeout,
+    ConnectionLost,
+    NotSent,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from duskgate.proxy.upstream.response import Response
 
 
@@ -40,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._response: Response | None = None
         self._writable: asyncio.Future[None] | None = None
         self._upload: asyncio.Task[None] | None = None
+        self._caller_awaited = False
         self._keep_alive = True
         self.deadline = NEVER
         self.born = self._loop.time()
@@ -60,7 +68,7 @@ class Connection(asyncio.Protocol):
             self._owner.died(self)
         elif response.complete:
             pass
-        elif response.head_done and not response.delimited and exc is None:
+        elif response.head_done and not response.delimited and exc is None and response.error is None:
             response.complete = True  # no framing: the end of the connection ends it, RFC 9112 section 6.3
             response.wake()
         else:
@@ -79,7 +87,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._fail(UpstreamError("the backend switched protocols unasked"))
         if response.head_done:
-            self.deadline = self._loop.time() + self._idle_timeout
+            if not response.paused:
+                self.deadline = self._loop.time() + self._idle_timeout
             response.wake()
 
     def _parse_failed(self, response: Response, error: httptools.HttpParserError) -> None:
@@ -110,12 +119,12 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         response = self._response
-        if response is not None and not response.complete:
+        if response is not None and not response.head_done:  # afterwards: trailers, RFC 9110 section 6.5.1
             response.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         response = self._response
-        if response is None or response.complete:
+        if response is None or response.head_done:
             return
         status = self._parser.get_status_code()
         response.status = status
@@ -127,16 +136,14 @@ class Connection(asyncio.Protocol):
         if response.bodiless or status in (204, 304):
             response.bodiless = response.delimited = response.complete = True
             return
-        for name, value in response.headers:
-            if name == b"content-length":
-                response.delimited = True
-            elif name == b"transfer-encoding":
-                response.delimited = value.strip().lower().endswith(b"chunked")
+        response.delimited = check_framing(response.headers)
 
     def on_body(self, body: bytes) -> None:
         response = self._response
         if response is not None and not response.complete:
             response.add_content(body)
+        else:
+            self._keep_alive = False  # content where there can be none
 
     def on_message_complete(self) -> None:
         response = self._response
@@ -152,6 +159,8 @@ class Connection(asyncio.Protocol):
 
         Raises UpstreamError, or whatever ``body`` raises. Call ``finish`` afterwards in every case.
         """
+        if self.lost or self._transport.is_closing():
+            raise NotSent("the connection was closed before it could be used")
         self.exchanges += 1
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
@@ -172,10 +181,14 @@ class Connection(asyncio.Protocol):
     async def _send(self, head: bytes, body: AsyncIterator[bytes], chunked: bool) -> None:
         try:
             prefix = head
+            self._caller_awaited = True
             async for chunk in body:
+                self._caller_awaited = False
                 framed = b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk
                 await self._write(prefix + framed)
                 prefix = b""
+                self._caller_awaited = True
+            self._caller_awaited = False
             await self._write(prefix + (b"0\r\n\r\n" if chunked else b""))
         except Exception as error:
             self._fail(error)
@@ -207,12 +220,20 @@ class Connection(asyncio.Protocol):
             self._parser = None  # llhttp still waits for the content that a HEAD's Content-Length announced
         reusable = sent and response.complete and response.delimited and self._keep_alive and not self.lost
         if not reusable:
-            self.close(abort=not response.complete)
+            self.close(abort=not (response.complete and sent))
         self._owner.released(self, reusable=reusable)
 
+    def discard(self) -> None:
+        """Give up a connection on which no exchange could begin."""
+        self.close()
+        self._owner.released(self, reusable=False)
+
     def timed_out(self) -> None:
-        """The deadline passed."""
-        self._fail(UpstreamTimeout("the backend did not answer in time"))
+        """The deadline passed: the backend's, or that of a caller who stopped sending the body."""
+        if self._caller_awaited:
+            self._fail(CallerTimeout("the caller stopped sending the body"))
+        else:
+            self._fail(UpstreamTimeout("the backend did not answer in time"))
         self.close(abort=True)
 
     def _fail(self, error: BaseException) -> None:
@@ -230,11 +251,13 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def pause_reading(self) -> None:
-        """Stop taking data from the target until ``resume_reading``."""
+        """Stop taking data from the target until ``resume_reading``; meanwhile it cannot be late."""
+        self.deadline = NEVER
         if not self.lost:
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Go on taking data."""
+        self.deadline = self._loop.time() + self._idle_timeout
         if not self.lost:
             self._transport.resume_reading()

@@ -38,16 +38,9 @@ class Deadlines:
         """Stop watching."""
         self._busy.discard(one)
 
-    def stop(self) -> None:
-        """Stop watching all of them."""
-        self._busy.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self._timer = loop.call_later(TICK, self._tick) if self._busy else None
         for late in [one for one in self._busy if one.deadline <= now]:
             late.timed_out()
-        self._timer = loop.call_later(TICK, self._tick) if self._busy else None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from duskgate.policy.plan import Backend
 from duskgate.policy.request import Header
 from duskgate.proxy.upstream.address import Address
 from duskgate.proxy.upstream.backend import repeatable
 from duskgate.proxy.upstream.deadlines import Deadlines
 from duskgate.proxy.upstream.pool import Pool
-from duskgate.proxy.upstream.protocol import ConnectionLost, UpstreamRequest, UpstreamResponse
+from duskgate.proxy.upstream.protocol import ConnectionLost, NotSent, UpstreamRequest, UpstreamResponse
+from duskgate.proxy.upstream.response import Response
 from duskgate.proxy.upstream.tls import client_context
 
 
@@ -38,6 +41,8 @@ class NativeTransport:
         reused = connection.exchanges > 0
         try:
             return await connection.exchange(head, body, chunked=chunked, head_only=head_only)
+        except NotSent:
+            connection.discard()
         except ConnectionLost as error:
             connection.finish()
             # An idle connection may be closed by its target just as it is reused, RFC 9112 section 9.3.1
@@ -46,9 +51,17 @@ class NativeTransport:
         except BaseException:
             connection.finish()
             raise
+        return await self._once_more(head, body, chunked=chunked, head_only=head_only)
+
+    async def _once_more(
+        self, head: bytes, body: AsyncIterator[bytes] | None, *, chunked: bool, head_only: bool
+    ) -> Response:
         connection = await self._pool.connect()
         try:
             return await connection.exchange(head, body, chunked=chunked, head_only=head_only)
+        except NotSent:
+            connection.discard()
+            raise
         except BaseException:
             connection.finish()
             raise

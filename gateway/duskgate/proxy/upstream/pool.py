@@ -66,8 +66,6 @@ class Pool:
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.lost:
-                continue
             if now - connection.idle_since < self._limits.idle:
                 return connection
             self._drop(connection)
@@ -120,6 +118,7 @@ class Pool:
             async with asyncio.timeout(self._limits.wait):
                 return await waiter
         except TimeoutError:
+            self._pass_on(waiter)
             raise Overloaded("the backend had no capacity for too long") from None
         except asyncio.CancelledError:
             self._pass_on(waiter)

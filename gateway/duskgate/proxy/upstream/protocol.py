@@ -26,7 +26,10 @@ class UpstreamResponse(Protocol):
     headers: list[Header]
 
     def whole(self) -> bytes | None:
-        """The entire content, if it is all here already; then ``body`` need not be read."""
+        """The entire content, if it is all here already.
+
+        The connection is then given back. Raises UpstreamError if it is known already to be cut short.
+        """
         ...
 
     def body(self) -> AsyncIterator[bytes]:
@@ -39,7 +42,17 @@ class UpstreamResponse(Protocol):
 
 
 class Upstream(Protocol):
-    """Sends requests to one backend."""
+    """Sends requests to one backend.
+
+    ``longest`` is how long an exchange may take in all, ``idle`` how long a caller may take for one piece of
+    a response; both in seconds, ``None`` for no bound.
+    """
+
+    @property
+    def longest(self) -> float | None: ...
+
+    @property
+    def idle(self) -> float | None: ...
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a request and wait for the response's head. Raises UpstreamError."""
@@ -56,6 +69,14 @@ class UpstreamError(Exception):
 
 class ConnectError(UpstreamError):
     """No connection to the backend: 502."""
+
+
+class NotSent(ConnectError):
+    """The connection was closed before anything of the request was written to it."""
+
+
+class CallerTimeout(Exception):
+    """The caller stopped sending its body: 408. No fault of the backend's, so no UpstreamError."""
 
 
 class ConnectionLost(UpstreamError):

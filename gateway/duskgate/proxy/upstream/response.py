@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from duskgate.policy.request import Header
+from duskgate.proxy.upstream.head import MOST_BYTES, MOST_HEADERS, check_header
 from duskgate.proxy.upstream.protocol import UpstreamError
 
 HIGH_WATER = 256 * 1024
 LOW_WATER = 64 * 1024
 """Bytes held for a slow caller before reading from the backend pauses, and until it goes on."""
-
-MOST_HEADERS = 256
-MOST_HEADER_BYTES = 128 * 1024
-"""Larger heads are refused: a backend must not be able to exhaust the gateway."""
 
 
 class Source(Protocol):
@@ -36,8 +33,8 @@ class Response:
     """
 
     __slots__ = (
+        "_given_back",
         "_head_bytes",
-        "_paused",
         "_size",
         "_source",
         "_waiter",
@@ -48,14 +45,16 @@ class Response:
         "error",
         "head_done",
         "headers",
+        "paused",
         "status",
         "touched",
     )
 
     def __init__(self, source: Source, *, bodiless: bool) -> None:
         self._source = source
+        self._given_back = False
         self._head_bytes = 0
-        self._paused = False
+        self.paused = False
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
         self.bodiless = bodiless
@@ -71,9 +70,12 @@ class Response:
     # for the caller
 
     def whole(self) -> bytes | None:
-        """The entire content, if all of it is here already; then ``body`` is not needed."""
+        """The entire content, if all of it is here already; then the connection is given back."""
+        if self.error is not None:
+            raise self.error
         if not self.complete:
             return None
+        self._give_back()
         chunks = self.chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -82,23 +84,29 @@ class Response:
         while True:
             while self.chunks:
                 yield self._take()
-            if self.complete:
-                return
             if self.error is not None:
                 raise self.error
+            if self.complete:
+                return
             await self.wait()
 
     def _take(self) -> bytes:
         chunk = self.chunks.popleft()
         self._size -= len(chunk)
-        if self._paused and self._size < LOW_WATER:
-            self._paused = False
+        if self.paused and self._size < LOW_WATER:
+            self.paused = False
             self._source.resume_reading()
         return chunk
 
     async def aclose(self) -> None:
         """Give the connection back, or drop it if the response was not received to its end."""
-        self._source.finish()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Once only: afterwards the connection may carry another exchange."""
+        if not self._given_back:
+            self._given_back = True
+            self._source.finish()
 
     # for the connection
 
@@ -119,8 +127,9 @@ class Response:
     def add_header(self, name: bytes, value: bytes) -> None:
         """Raises UpstreamError when the head becomes too large."""
         self._head_bytes += len(name) + len(value)
-        if len(self.headers) >= MOST_HEADERS or self._head_bytes > MOST_HEADER_BYTES:
+        if len(self.headers) >= MOST_HEADERS or self._head_bytes > MOST_BYTES:
             raise UpstreamError("the backend's header block is too large")
+        check_header(name, value)
         if value[-1:] in b" \t":
             value = value.rstrip(b" \t")  # llhttp leaves the white space behind a value, RFC 9112 section 5
         self.headers.append((name.lower(), value))
@@ -129,6 +138,6 @@ class Response:
         """Take content in; reading pauses when the caller is too far behind."""
         self.chunks.append(chunk)
         self._size += len(chunk)
-        if self._size > HIGH_WATER and not self._paused:
-            self._paused = True
+        if self._size > HIGH_WATER and not self.paused:
+            self.paused = True
             self._source.pause_reading()
