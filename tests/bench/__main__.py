@@ -18,7 +18,7 @@ from tests.bench.budgets import budgets
 from tests.bench.grid import grid, names
 from tests.bench.nginx import Nginx
 from tests.bench.ready import CannotMeasure
-from tests.bench.spawn import Cores, end_on_sigterm
+from tests.bench.spawn import Cores, end_on_sigterm, stop_strays
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 CANNOT = 2
@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds (default %(default)s)")
+    parser.add_argument("--rounds", type=int, help="rounds (default 5, with --quick 3)")
     parser.add_argument(
         "--seconds", type=float, default=1.0, help="length of one measurement (default %(default)s)"
     )
@@ -42,6 +42,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--only", action="append", choices=names(), default=[], metavar="NAME", help=", ".join(names())
     )
     options = parser.parse_args(given)
+    if options.rounds is None:
+        options.rounds = 3 if options.quick else 5
     if options.rounds < 1 or not 0.1 <= options.seconds <= 60:
         parser.error("there must be at least 1 round, and 0.1 to 60 seconds")
     return options
@@ -76,6 +78,8 @@ def main() -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 130
+    finally:
+        stop_strays()
     kept = list(budgets(figures, memory))
     lines = [*table.cpu(figures), *table.noise(figures), *table.memory(memory), *table.budgets(kept)]
     sys.stdout.write("\n".join(lines) + "\n")

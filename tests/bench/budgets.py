@@ -11,7 +11,7 @@ from tests.bench.grid import COUNTS
 from tests.bench.memory import Memory
 
 MAIN = "c32"
-MOST_TO = {"envoy": ("Envoy", 1.0), "caddy": ("Caddy", 0.6), "tutorial": ("the tutorial's proxy", 1 / 50)}
+MOST_TO = {"envoy": ("Envoy's", 1.0), "caddy": ("Caddy's", 0.6), "tutorial": ("the tutorial's", 1 / 50)}
 MOST_FOR_ENDPOINTS = 1.1
 MOST_MIB = 48.0
 
@@ -41,7 +41,7 @@ def budgets(figures: Figures, memory: Sequence[Memory]) -> Iterator[Budget]:
     full = figures.find(MAIN, "duskgate")
     ratios = figures.ratios(full) if full is not None else {}
     for rival, (title, most) in MOST_TO.items():
-        yield Budget(f"CPU a request by {title}'s, 32 connections", most, ratios.get(rival), "x")
+        yield Budget(f"CPU by {title}, 32 connections", most, ratios.get(rival), "x")
     yield Budget(f"{COUNTS[-1]:,} endpoints by {COUNTS[0]}", MOST_FOR_ENDPOINTS, endpoint_ratio(figures), "x")
     yield from (memory_budget(memory, transport) for transport in ("native", "httpx"))
 

@@ -52,7 +52,7 @@ SECTIONS = {
 }
 ENDPOINT_SECTION = "endpoints"
 TITLES = {name: title for name, (title, _, _) in SECTIONS.items()} | {
-    ENDPOINT_SECTION: "32 connections, 200 B, Duskgate with many endpoints"
+    ENDPOINT_SECTION: "Endpoints, 32 connections, 200 B"
 }
 
 

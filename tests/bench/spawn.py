@@ -66,7 +66,21 @@ def stop(root: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         root.kill()
         root.wait()
-    deadline = time.monotonic() + ORPHAN_SECONDS
+    _end(family, ORPHAN_SECONDS)
+
+
+def stop_strays() -> None:
+    """End what this process still has running, such as a program whose start was interrupted."""
+    _, *strays = tree(os.getpid())
+    for one in strays:
+        with suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGTERM)
+    _end(strays, STOP_SECONDS if strays else 0)
+
+
+def _end(family: list[Process], seconds: float) -> None:
+    """Give processes that were told to end so much time, and end the rest by force."""
+    deadline = time.monotonic() + seconds
     while (left := [one for one in family if _same(one)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     for one in left:

@@ -10,12 +10,12 @@ from tests.bench.figures import RIVALS, Figure, Figures
 from tests.bench.grid import TITLES
 from tests.bench.memory import Memory
 
-LEFT = 56
+LEFT = 40
 
 
 def columns(first: str, *others: str) -> str:
     """A line: the first column to the left, the others to the right."""
-    return (first.ljust(LEFT) + "".join(other.rjust(14) for other in others)).rstrip()
+    return (first.ljust(LEFT) + "".join(other.rjust(15) for other in others)).rstrip()
 
 
 def cpu(figures: Figures) -> Iterator[str]:

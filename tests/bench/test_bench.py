@@ -277,6 +277,18 @@ def test_everything_is_ended(family: subprocess.Popen[bytes]) -> None:
     assert [one.pid for one in tree(family.pid)] == [one.pid for one in before]
 
 
+def test_strays_are_ended() -> None:
+    ends_strays = """
+import os, subprocess, sys
+from tests.bench.spawn import stop_strays
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+stop_strays()
+print(child.wait())
+"""
+    said = subprocess.run([sys.executable, "-c", ends_strays], capture_output=True, text=True, check=True)
+    assert said.stdout == "-15\n"
+
+
 def test_programs_start_on_their_core() -> None:
     core = max(os.sched_getaffinity(0))
     say = "import os; print(sorted(os.sched_getaffinity(0)), flush=True); import time; time.sleep(60)"

@@ -29,12 +29,14 @@ apis:
   native: {{path: "/native/{{version}}", default: v1, versions: {{
     v1: {{backend: native, lifecycle: {{deprecated: 2026-03-01, sunset: 2036-01-01,
       guide: "https://docs.example.com/m", successor: v2}}}},
-    v2: {{backend: native}}, v5: {{backend: brief}}, v3: {{backend: nobody}}, v4: {{backend: native, rewrite: /internal/v4}},
+    v2: {{backend: native}}, v5: {{backend: brief}}, v3: {{backend: nobody}},
+    v4: {{backend: native, rewrite: /internal/v4}},
     v0: {{backend: native, lifecycle: {{sunset: 2026-01-01, guide: "https://docs.example.com/m"}}}}}}}}
   httpx: {{path: "/httpx/{{version}}", default: v1, versions: {{
     v1: {{backend: httpx, lifecycle: {{deprecated: 2026-03-01, sunset: 2036-01-01,
       guide: "https://docs.example.com/m", successor: v2}}}},
-    v2: {{backend: httpx}}, v5: {{backend: brief-httpx}}, v3: {{backend: nobody-httpx}}, v4: {{backend: httpx, rewrite: /internal/v4}},
+    v2: {{backend: httpx}}, v5: {{backend: brief-httpx}}, v3: {{backend: nobody-httpx}},
+    v4: {{backend: httpx, rewrite: /internal/v4}},
     v0: {{backend: httpx, lifecycle: {{sunset: 2026-01-01, guide: "https://docs.example.com/m"}}}}}}}}
 """
 

@@ -74,7 +74,10 @@ class Handshake(ClientProtocol):
 
 
 class WebSocketUpstream:
-    """Opens WebSockets to one backend; several targets are asked in turn."""
+    """Opens WebSockets to one backend; several targets are asked in turn.
+
+    Raises OSError if the files of its ``tls`` cannot be used.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
