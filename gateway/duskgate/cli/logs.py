@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from duskgate.middleware.errors import CutShort
+from duskgate.usage.access_log import HeldBackHandler
 
 
 def not_cut_short(record: logging.LogRecord) -> bool:
@@ -32,7 +33,7 @@ SERVER_LOG: dict[str, Any] = {
 
 def set_up_logging() -> None:
     """Set up the loggers ``duskgate.access`` and ``duskgate``. Safe to call again after a fork."""
-    _only_handler("duskgate.access", logging.StreamHandler(sys.stdout), "%(message)s")
+    _only_handler("duskgate.access", HeldBackHandler(sys.stdout), "%(message)s")
     _only_handler("duskgate", logging.StreamHandler(sys.stderr), "%(asctime)s %(levelname)s %(message)s")
     # flagd's evaluator logs an error for every anonymous caller of a fractional rule; we count them instead
     logging.getLogger("openfeature.contrib").setLevel(logging.CRITICAL)

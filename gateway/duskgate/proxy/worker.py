@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from pathlib import Path
@@ -54,6 +55,7 @@ class Worker:
             return
         loop = asyncio.get_running_loop()
         watching = [loop.create_task(state.watch()), loop.create_task(_follow_parent())]
+        _spare_the_collector()
         self._mark(ready=True)
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -92,6 +94,13 @@ class Worker:
         else:
             mark.unlink(missing_ok=True)
             mark_process_dead(os.getpid(), str(self.run_dir))  # type: ignore[no-untyped-call]
+
+
+def _spare_the_collector() -> None:
+    """What is loaded by now stays for good: looking through it again and again would be wasted."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 async def _follow_parent() -> None:

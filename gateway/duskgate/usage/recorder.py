@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable
+from typing import Protocol
 
 from prometheus_client import Counter
 
@@ -36,7 +36,14 @@ Key = tuple[str, ...]
 Place = tuple[str, str, str, str]
 """api, endpoint, version, phase"""
 
-LogLine = Callable[[Scope, Exchange, float, Place], None]
+
+class Log(Protocol):
+    """Writes a line for a finished request, at the latest when told to flush."""
+
+    def __call__(self, scope: Scope, exchange: Exchange, seconds: float, place: Place) -> None: ...
+
+    def flush(self) -> None: ...
+
 
 _CODES = {status: str(status) for status in range(100, 600)}
 _PHASES = {Gone: Phase.SUNSET.value, Removed: Phase.REMOVED.value}
@@ -70,7 +77,7 @@ class Entry:
 class WorkerRecorder:
     """Records finished requests. ``log`` writes the access log line, if one is wanted."""
 
-    def __init__(self, instruments: Instruments, log: LogLine | None = None) -> None:
+    def __init__(self, instruments: Instruments, log: Log | None = None) -> None:
         self._instruments = instruments
         self._log = log
         self._labels = ConsumerLabels()
@@ -125,6 +132,8 @@ class WorkerRecorder:
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
+        if self._log is not None:
+            self._log.flush()
         metrics = self._instruments
         for key, entry in self._requests.items():
             self._child(metrics.requests, key).inc(len(entry.seconds))
