@@ -108,6 +108,7 @@ def ask(kind: type[Transport], port: int, tls: Tls, host: str = "localhost") -> 
             return content.decode()
         finally:
             await one.aclose()
+            await asyncio.sleep(0.05)  # asyncio closes the socket of a failed handshake a moment later
 
     return asyncio.run(once())
 

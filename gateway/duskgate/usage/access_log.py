@@ -16,7 +16,7 @@ from duskgate.policy.request import Request
 logger = logging.getLogger("duskgate.access")
 
 
-_json = json.JSONEncoder(separators=(",", ":")).encode
+_json = json.JSONEncoder().encode
 
 
 class HeldBackHandler(logging.StreamHandler[TextIO]):
