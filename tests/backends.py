@@ -110,6 +110,10 @@ class RawBackend:
         return port
 
     def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(
+                socket.SHUT_RDWR
+            )  # closing alone would let a blocked accept take one more
         self._listener.close()
 
     def _accept(self) -> None:

@@ -44,7 +44,7 @@ def test_its_backends_are_compiled() -> None:
 
 def test_its_flags_and_file_are_known() -> None:
     loaded = sample()
-    assert loaded.plan.flags == {"use-v2-api", "move-to-v2"}
+    assert loaded.plan.apis["accounts"].flags == ("use-v2-api", "move-to-v2")
     assert loaded.flags_path == HERE / "flags.json"
 
 

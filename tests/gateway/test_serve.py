@@ -193,6 +193,10 @@ def test_a_broken_edit_keeps_the_last_good_one_also_for_new_workers(gateway: Ser
             break
     eventually(lambda: _ready(gateway), "a new worker")
     assert gateway.statuses("/api/v1/x") == {200}
+    for pid in children:
+        if Path(f"/proc/{pid}").exists() and b"duskgate.admin" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(int(pid), signal.SIGKILL)
+    eventually(lambda: _ready(gateway), "a new admin server, which starts with the last good one too")
     gateway.edit("flags.json", flag())
     gateway.edit("gateway.yaml", gateway.yaml(sunset="2026-05-01"))
     eventually(lambda: gateway.statuses("/api/v1/x") == {410} or None, "the mended edit", 10)

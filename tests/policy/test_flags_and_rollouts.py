@@ -63,7 +63,3 @@ def test_a_rollout_of_another_version_is_not_asked_for() -> None:
         " versions: {v1: {backend: old}, v2: {backend: new, rollout: {to: v1, flag: f}}}}"
     )
     assert flags_needed(plan, request("GET", "/x")) == ()
-
-
-def test_the_plan_knows_its_flags() -> None:
-    assert PLAN.flags == {"use-v2-api", "use-v3-api", "move-to-v2"}

@@ -57,7 +57,6 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
             {name: _backend(name, one, folder) for name, one in document.backends.items()}
         ),
         identity=identity,
-        flags=frozenset(flag for api in apis.values() for flag in api.flags),
         problem_base=document.server.problem_types,
         read=frozenset(
             [caller.key for caller in identity.callers]

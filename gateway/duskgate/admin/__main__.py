@@ -11,13 +11,14 @@ from pathlib import Path
 import uvicorn
 
 from duskgate.admin.app import AdminApp
-from duskgate.config import load
 from duskgate.config.current import Current
+from duskgate.proxy.parent import parent_gone
+from duskgate.proxy.run_dir import LAST_GOOD_CONFIG
 
 
 async def serve(config: Path, run_dir: Path) -> None:
     """Serve until told to stop, or until the parent process is gone."""
-    current = Current(load(config))
+    current = Current.start(config, run_dir / LAST_GOOD_CONFIG)
     listen = current.loaded.document.admin.listen
     app = AdminApp(current, run_dir).build()
     settings = uvicorn.Config(
@@ -27,8 +28,7 @@ async def serve(config: Path, run_dir: Path) -> None:
     parent = os.getppid()
 
     async def follow_parent() -> None:
-        while os.getppid() == parent:  # noqa: ASYNC110  no event says that a parent died
-            await asyncio.sleep(0.5)
+        await parent_gone()
         server.should_exit = True
 
     following = asyncio.get_running_loop().create_task(follow_parent())

@@ -14,6 +14,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
+from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import WORKERS
 from duskgate.proxy.state import State
 from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
@@ -105,9 +106,7 @@ def _spare_the_collector() -> None:
 
 async def _follow_parent() -> None:
     """Stop with the supervisor, also when it was killed: nobody would count or reload without it."""
-    parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110  no event says that a parent died
-        await asyncio.sleep(0.5)
+    await parent_gone()
     os.kill(os.getpid(), signal.SIGTERM)
 
 

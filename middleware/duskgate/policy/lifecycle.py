@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 
 class Phase(str, Enum):
-    """Where a lifecycle stands. Time only ever moves it to the right: see ``ORDER``."""
+    """Where a lifecycle stands, in the order in which time moves it."""
 
     ACTIVE = "active"
     DEPRECATED = "deprecated"
@@ -20,9 +20,6 @@ class Phase(str, Enum):
     REMOVED = "removed"
 
     __str__ = str.__str__
-
-
-ORDER = (Phase.ACTIVE, Phase.DEPRECATED, Phase.SUNSET, Phase.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,5 @@ class Plan:
     routes: Routes
     backends: Mapping[str, Backend] = field(default_factory=dict)
     identity: Identity = Identity()
-    flags: frozenset[str] = frozenset()
     problem_base: str = "urn:duskgate:problem:"
     read: frozenset[bytes] = frozenset()
