@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ def facts(cores: Cores) -> dict[str, Any]:
         "processor": processor(Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "python_compiled_with": sysconfig.get_config_var("PY_CFLAGS"),
         "proxy_core": cores.proxy,
         "load_cores": sorted(cores.load),
         "load_average": load_average(),

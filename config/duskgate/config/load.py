@@ -42,6 +42,11 @@ class Loaded:
     standalone: bool = False
 
     @property
+    def state(self) -> FilePath:
+        """The folder of what is switched at run time."""
+        return self.path.parent / self.document.server.state
+
+    @property
     def flags_path(self) -> FilePath | None:
         """The flags file, if flags come from one."""
         flags = self.document.flags

@@ -71,6 +71,9 @@ class Server(Section):
     )
     max_worker_age: Lasting = Field(None, description="Workers are replaced after so long; or never.")
     max_worker_memory: Size = Field(None, description="Workers that grow larger are replaced; or unlimited.")
+    state: Text = Field(
+        ".", description="Folder of what is switched at run time (switches.json), relative to this file."
+    )
     problem_types: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] = Field(
         "urn:duskgate:problem:", description="What problem types begin with; the problem's name follows."
     )

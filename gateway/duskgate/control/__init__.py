@@ -1,0 +1,1 @@
+"""What operators switch while the gateway runs, kept in small files that every process follows."""
