@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from duskgate.config import dates, models
+from duskgate.config import dates, inherit, models
+from duskgate.config.mistake import Mistake
 from duskgate.config.tree import Path as Place
 from duskgate.config.tree import suggest
 from duskgate.policy.build import make_successor_parts
@@ -44,20 +45,16 @@ def findings(
         seen.setdefault(shape, name)
         yield from _path(api, at)
         yield from _resolve(api, at, flags)
+        yield from _lifecycle(document, api, api.lifecycle, None, (*at, "lifecycle"))
         for version_name, version in api.versions.items():
             place: Place = (*at, "versions", version_name)
             if not standalone or version.backend is not None:
                 yield from _backend(document, version, place)
             yield from _rollout(api, version_name, version, place, flags)
-            if version.lifecycle is not None:
-                own = version.lifecycle.model_fields_set
-                yield from _lifecycle(
-                    document, api, version_name, version.lifecycle, own, (*place, "lifecycle")
-                )
-                if version.lifecycle.successor_path is not None:
-                    reason = "successor_path belongs to an endpoint's lifecycle"
-                    yield Finding((*place, "lifecycle", "successor_path"), reason)
-        yield from _successors(api, at)
+            above = inherit.above_version(document, api, version_name)
+            spot: Place = (*place, "lifecycle")
+            yield from _lifecycle(document, api, version.lifecycle, above, spot, version_name)
+        yield from _successors(document, api, at)
         yield from _endpoints(document, api, at)
 
 
@@ -143,8 +140,8 @@ def _resolve(api: models.Api, at: Place, flags: Collection[str] | None) -> Itera
 
 
 def _known(kind: str, name: str, known: list[str], at: Place) -> Iterator[Finding]:
-    if name not in known:
-        yield Finding(at, f"there is no {kind} {name!r}", suggest(name, known))
+    for mistake in _named(kind, name, known, ()):
+        yield Finding(at, mistake.reason, mistake.hint)
 
 
 def _known_flag(name: str, flags: Collection[str] | None, at: Place) -> Iterator[Finding]:
@@ -176,28 +173,68 @@ def _rollout(
 def _lifecycle(
     document: models.Document,
     api: models.Api,
-    version: str,
-    lifecycle: models.Lifecycle,
-    own: set[str],
+    own: models.Lifecycle | None,
+    above: models.Lifecycle | None,
     at: Place,
+    version: str | None = None,
+    *,
+    endpoint: bool = False,
 ) -> Iterator[Finding]:
-    for mistake in dates.mistakes(lifecycle, own):
-        yield Finding((*at, *mistake.path), mistake.reason, mistake.hint)
-    if "successor" in own and lifecycle.successor is not None:
-        yield from _known("version", lifecycle.successor, list(api.versions), (*at, "successor"))
+    """What is wrong with what a lifecycle says itself, on top of what it inherits."""
+    if own is None:
+        return
+    names = inherit.named(document)
+    if own.use is not None and own.use not in names:
+        yield from _known("lifecycle", own.use, list(names), (*at, "use"))
+        return
+    used = names[own.use].model_fields_set - own.model_fields_set if own.use is not None else set()
+    keys = own.model_fields_set | used
+    whole = inherit.whole(own, above, names) or own
+    found = [*dates.mistakes(whole, keys), *_names(document, api, whole, keys, version)]
+    if not endpoint:
+        reason = "belongs to an endpoint's lifecycle"
+        for key in {"successor_path", "successor_method"} & keys:
+            found.append(Mistake((key,), f"{key} {reason}"))
+    for mistake in found:
+        if mistake.path[0] in used:
+            inside = ".".join(map(str, mistake.path))
+            yield Finding((*at, "use"), f"{own.use}: {inside} {mistake.reason}", mistake.hint)
+        else:
+            yield Finding((*at, *mistake.path), mistake.reason, mistake.hint)
+
+
+def _names(
+    document: models.Document,
+    api: models.Api,
+    lifecycle: models.Lifecycle,
+    keys: Collection[str],
+    version: str | None,
+) -> Iterator[Mistake]:
+    """Names in a lifecycle that point nowhere."""
+    if "successor" in keys and lifecycle.successor is not None:
+        yield from _named("version", lifecycle.successor, api.versions, ("successor",))
         if lifecycle.successor == version:
-            yield Finding((*at, "successor"), "the version is its own successor")
-    for index, item in enumerate(lifecycle.grace or () if "grace" in own else ()):
-        place: Place = (*at, "grace", index, "consumer")
-        yield from _known("consumer", item.consumer, list(document.consumers), place)
+            yield Mistake(("successor",), "the version is its own successor")
+    for index, grace in enumerate(lifecycle.grace or () if "grace" in keys else ()):
+        yield from _named("consumer", grace.consumer, document.consumers, ("grace", index, "consumer"))
+    for index, item in enumerate(lifecycle.brownouts or () if "brownouts" in keys else ()):
+        for number, name in enumerate(item.exempt):
+            place = ("brownouts", index, "exempt", number)
+            yield from _named("consumer", name, document.consumers, place)
 
 
-def _successors(api: models.Api, at: Place) -> Iterator[Finding]:
+def _named(kind: str, name: str, known: Collection[str], path: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if name not in known:
+        yield Mistake(path, f"there is no {kind} {name!r}", suggest(name, list(known)))
+
+
+def _successors(document: models.Document, api: models.Api, at: Place) -> Iterator[Finding]:
     """Successors must lead somewhere: v1 to v2 to v1 would send callers round in circles."""
     following = {
-        name: version.lifecycle.successor
-        for name, version in api.versions.items()
-        if version.lifecycle is not None and version.lifecycle.successor not in (None, name)
+        name: lifecycle.successor
+        for name in api.versions
+        if (lifecycle := inherit.of_version(document, api, name)) is not None
+        and lifecycle.successor not in (None, name)
     }
     for name in following:
         path, current = [name], following.get(name)
@@ -247,9 +284,10 @@ def _endpoint_version(
     own: models.Lifecycle,
     at: Place,
 ) -> Iterator[Finding]:
-    whole = dates.merged(own, api.versions[name].lifecycle)
-    yield from _lifecycle(document, api, name, whole, own.model_fields_set, at)
+    above = inherit.of_version(document, api, name)
+    yield from _lifecycle(document, api, own, above, at, name, endpoint=True)
     if own.successor_path is not None:
+        whole = inherit.whole(own, above, inherit.named(document)) or own
         if whole.successor is None:
             yield Finding((*at, "successor_path"), "there is no successor that it could be a path of")
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from duskgate.config import dates, models
+from xxhash import xxh64_intdigest
+
+from duskgate.config import dates, inherit, models
 from duskgate.policy.build import (
     flag_names,
     make_routes,
@@ -48,7 +51,7 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
     """Compile a document that ``check.findings`` found nothing wrong with."""
     identity = _identity(document, identity_key)
     callers = tuple(caller.name for caller in identity.callers)
-    apis = {name: _api(name, api, callers) for name, api in document.apis.items()}
+    apis = {name: _api(document, name, api, callers) for name, api in document.apis.items()}
     return Plan(
         digest=digest_of_yaml,
         apis=MappingProxyType(apis),
@@ -128,7 +131,7 @@ def _path(api: models.Api) -> tuple[bytes | None, ...]:
     return tuple(None if part == "{version}" else part.encode() for part in api.segments)
 
 
-def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
+def _api(document: models.Document, name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
     resolvers = _resolvers(api)
     flag_resolvers = tuple(
         FlagResolver(step.flag, step.version) for step in api.steps if step.flag and step.version
@@ -140,7 +143,8 @@ def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
     }
     moved = rollouts.get(api.default) if api.default is not None else None
     vary = vary_on(resolvers)
-    rules = {version: _rule(name, api, version, None, vary, callers) for version in api.versions}
+    maker = _Rules(document, name, api, vary, callers)
+    rules = {version: maker.rule(version, None) for version in api.versions}
     return Api(
         name=name,
         path=_path(api),
@@ -151,35 +155,46 @@ def _api(name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
         versions=tuple(api.versions),
         by_text=version_texts(api.versions),
         rules=MappingProxyType(rules),
-        endpoints=_endpoints(name, api, vary, callers, rules) if api.endpoints else None,
+        endpoints=_endpoints(api, maker, rules) if api.endpoints else None,
         rollouts=MappingProxyType(rollouts),
         flags=flag_names(flag_resolvers, moved.flag if moved else None),
     )
 
 
-def _rule(
-    name: str,
-    api: models.Api,
-    version: str,
-    endpoint: models.Endpoint | None,
-    vary: tuple[str, ...],
-    callers: tuple[str, ...],
-) -> Rule:
-    source = api.versions[version]
-    written = source.lifecycle
-    if endpoint is not None and version in endpoint.versions:
-        written = dates.merged(endpoint.versions[version].lifecycle, source.lifecycle)
-    return make_rule(
-        name,
-        version,
-        endpoint.path if endpoint is not None else WHOLE,
-        source.backend or "",
-        dates.compiled(written) if written is not None else NEVER_ENDS,
-        rewrite=source.rewrite.rstrip("/").encode() if source.rewrite is not None else None,
-        vary=vary,
-        callers=callers,
-        successor=_successor(api, written, endpoint),
-    )
+@dataclass(frozen=True)
+class _Rules:
+    """Makes the rules of one api."""
+
+    document: models.Document
+    name: str
+    api: models.Api
+    vary: tuple[str, ...]
+    callers: tuple[str, ...]
+
+    def rule(self, version: str, endpoint: models.Endpoint | None) -> Rule:
+        """The rule of an endpoint, or of a whole version."""
+        source = self.api.versions[version]
+        if endpoint is None:
+            written = inherit.of_version(self.document, self.api, version)
+        else:
+            written = inherit.of_endpoint(self.document, self.api, endpoint, version)
+        seed = brownout_seed(self.name, version)
+        return make_rule(
+            self.name,
+            version,
+            endpoint.path if endpoint is not None else WHOLE,
+            source.backend or "",
+            dates.compiled(written, seed) if written is not None else NEVER_ENDS,
+            rewrite=source.rewrite.rstrip("/").encode() if source.rewrite is not None else None,
+            vary=self.vary,
+            callers=self.callers,
+            successor=_successor(self.api, written, endpoint),
+        )
+
+
+def brownout_seed(api: str, version: str) -> int:
+    """What divides a version's consumers for its brownouts: the same ones for all of its endpoints."""
+    return xxh64_intdigest(f"brownout:{api}/{version}".encode(), 0)
 
 
 def _successor(
@@ -193,15 +208,9 @@ def _successor(
     return make_successor(_path(api), _resolvers(api), lifecycle.successor, parts)
 
 
-def _endpoints(
-    name: str,
-    api: models.Api,
-    vary: tuple[str, ...],
-    callers: tuple[str, ...],
-    whole: dict[str, Rule],
-) -> Trie[Mapping[str, Rule]]:
+def _endpoints(api: models.Api, maker: _Rules, whole: Iterable[str]) -> Trie[Mapping[str, Rule]]:
     trie: Trie[Mapping[str, Rule]] = Trie()
     for endpoint in api.endpoints:
-        rules = {version: _rule(name, api, version, endpoint, vary, callers) for version in whole}
+        rules = {version: maker.rule(version, endpoint) for version in whole}
         trie.add(parse_template(endpoint.path), endpoint.covered, MappingProxyType(rules))
     return trie

@@ -1,81 +1,108 @@
-"""From the written dates to a compiled lifecycle: inheritance, relative dates, and their order."""
+"""From the written dates to a compiled lifecycle: relative dates, and the order they must have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
 
-from duskgate.config import models
-from duskgate.config.scalars import LAST_MS, After, When
+from duskgate.config import brownouts, models
+from duskgate.config.brownouts import windows
+from duskgate.config.mistake import Mistake
+from duskgate.config.scalars import LAST_MS, After, When, instant_of
+from duskgate.policy.accept import (
+    Accept,
+    Condition,
+    ContactsNotified,
+    CriticalUnseen,
+    OldShare,
+    SuccessorErrors,
+    Unknown,
+    Unmet,
+)
+from duskgate.policy.freeze import Freeze
 from duskgate.policy.instants import rfc3339
-from duskgate.policy.lifecycle import Grace, Lifecycle, Window
+from duskgate.policy.lifecycle import Grace, Lifecycle, Redirect
+from duskgate.policy.switches import gate_bound
 
 _ORDER = ("announced", "deprecated", "sunset", "removed")
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """Something wrong inside a lifecycle: the key below it, and why."""
+def compiled(lifecycle: models.Lifecycle, seed: int = 0) -> Lifecycle:
+    """The lifecycle with every date an instant. Call it once ``mistakes`` finds none.
 
-    path: tuple[str | int, ...]
-    reason: str
-    hint: str = ""
-
-
-def merged(own: models.Lifecycle, inherited: models.Lifecycle | None) -> models.Lifecycle:
-    """An endpoint's lifecycle on top of its version's: what it leaves out is inherited."""
-    if inherited is None:
-        return own
-    given = {name: getattr(own, name) for name in own.model_fields_set}
-    return inherited.model_copy(update=given)
-
-
-def compiled(lifecycle: models.Lifecycle) -> Lifecycle:
-    """The lifecycle with every date an instant. Call it once ``mistakes`` finds none."""
+    ``seed`` divides the consumers for brownouts that are not for all of them.
+    """
     start = lifecycle.announced
-    sunset, removed = _instant(lifecycle.sunset, start), _instant(lifecycle.removed, start)
-    rehearsals = [_window(item) for item in lifecycle.brownouts or () if sunset is not None]
-    return Lifecycle(
+    deprecated, sunset, removed = (
+        instant_of(when, start) for when in (lifecycle.deprecated, lifecycle.sunset, lifecycle.removed)
+    )
+    rehearsals = [
+        window
+        for item in lifecycle.brownouts or ()
+        if sunset is not None
+        for window in windows(item, start, seed)
+    ]
+    dates = Lifecycle(
         announced=start,
-        deprecated=_instant(lifecycle.deprecated, start),
+        deprecated=deprecated,
         sunset=sunset,
         removed=removed,
         guide=lifecycle.guide,
+        contact=lifecycle.contact,
         successor=lifecycle.successor,
         successor_path=lifecycle.successor_path,
+        method=lifecycle.successor_method,
+        redirect=Redirect(lifecycle.redirect),
         brownouts=tuple(sorted(rehearsals, key=lambda window: window.start)),
         grace=MappingProxyType({one.consumer: one for one in _left(lifecycle, sunset, removed)}),
+        grace_warning=lifecycle.grace_warning,
+        freeze=_freeze(lifecycle, deprecated),
+        accept=_accept(lifecycle.accept) if lifecycle.accept is not None else None,
     )
+    waits = dates.accept is not None and dates.accept.holds(None)
+    return replace(dates, held_until=gate_bound(dates)) if waits else dates
+
+
+def _freeze(lifecycle: models.Lifecycle, deprecated: int | None) -> Freeze | None:
+    freeze = lifecycle.freeze
+    if freeze is None:
+        return None
+    since = instant_of(freeze.start, lifecycle.announced) if freeze.start is not None else deprecated
+    return None if since is None else Freeze(since, freeze.mode == "enforce")
+
+
+def _accept(accept: models.Accept) -> Accept:
+    conditions: list[Condition] = []
+    if accept.old_share is not None:
+        conditions.append(OldShare(accept.old_share.below / 100, accept.old_share.over))
+    if accept.critical_unseen is not None:
+        conditions.append(CriticalUnseen(accept.critical_unseen))
+    if accept.successor_errors is not None:
+        errors = accept.successor_errors
+        conditions.append(SuccessorErrors(errors.over, errors.tolerance / 100))
+    if accept.contacts_notified is not None:
+        conditions.append(ContactsNotified(accept.contacts_notified.over))
+    return Accept(tuple(conditions), Unmet(accept.unmet), accept.hold_at_most, Unknown(accept.on_unknown))
 
 
 def _left(lifecycle: models.Lifecycle, sunset: int | None, removed: int | None) -> Iterator[Grace]:
     """The grace between sunset and removal: where an endpoint inherits it, its own dates may leave less."""
     for item in lifecycle.grace or ():
-        until = item.until if removed is None else min(item.until, removed)
-        if sunset is not None and until > sunset:
+        written = instant_of(item.until, lifecycle.announced)
+        until = written if removed is None or written is None else min(written, removed)
+        if sunset is not None and until is not None and until > sunset:
             yield Grace(item.consumer, until, item.owner, item.reason)
-
-
-def _instant(when: When | None, start: int | None) -> int | None:
-    if isinstance(when, After):
-        return None if start is None else start + when.length
-    return when
-
-
-def _window(item: models.BrownoutWindow) -> Window:
-    return Window(item.start, item.start + item.length)
 
 
 def mistakes(lifecycle: models.Lifecycle, own: frozenset[str] | set[str]) -> Iterator[Mistake]:
     """What is wrong with a lifecycle's dates. ``own`` names the keys that it does not inherit."""
-    for name in _ORDER[1:]:
-        if isinstance(getattr(lifecycle, name), After) and lifecycle.announced is None:
-            yield Mistake(
-                (name,), "counts from announced, which is not given", "add announced, or write a date"
-            )
-            return
+    relative = [place for place, when in _moments(lifecycle) if isinstance(when, After)]
+    if relative and lifecycle.announced is None:
+        reason = "counts from announced, which is not given"
+        yield Mistake(relative[0], reason, "add announced, or write a date")
+        return
     dates = compiled(lifecycle)
     yield from _out_of_range(dates)
     yield from _order(dates, own)
@@ -87,7 +114,41 @@ def mistakes(lifecycle: models.Lifecycle, own: frozenset[str] | set[str]) -> Ite
     if "grace" in own:
         yield from _grace(lifecycle, dates)
     if "brownouts" in own:
-        yield from _brownouts(lifecycle, dates)
+        yield from brownouts.mistakes(lifecycle, dates)
+    yield from _company(lifecycle, dates, own)
+
+
+def _moments(lifecycle: models.Lifecycle) -> Iterator[tuple[tuple[str | int, ...], When]]:
+    """Each place of a lifecycle that holds a moment."""
+    for name in _ORDER[1:]:
+        when = getattr(lifecycle, name)
+        if when is not None:
+            yield (name,), when
+    yield from brownouts.moments(lifecycle)
+    for index, item in enumerate(lifecycle.grace or ()):
+        yield ("grace", index, "until"), item.until
+    if lifecycle.freeze is not None and lifecycle.freeze.start is not None:
+        yield ("freeze", "from"), lifecycle.freeze.start
+
+
+def _company(
+    lifecycle: models.Lifecycle, dates: Lifecycle, own: frozenset[str] | set[str]
+) -> Iterator[Mistake]:
+    """Keys that mean nothing without another one."""
+    freeze, accept = lifecycle.freeze, lifecycle.accept
+    if "freeze" in own and freeze is not None:
+        if dates.freeze is None:
+            yield Mistake(("freeze",), "has nothing to count from", "add deprecated, or from: DATE")
+        elif dates.enforced is not None and dates.freeze.since >= dates.enforced:
+            yield Mistake(("freeze",), "begins when the version is switched off already")
+    if "accept" in own and accept is not None:
+        if dates.sunset is None:
+            yield Mistake(("accept",), "a gate without a sunset", "add the sunset that it is before")
+        if accept.successor_errors is not None and lifecycle.successor is None:
+            reason = "there is no successor to compare with"
+            yield Mistake(("accept", "successor_errors"), reason, "add successor: VERSION")
+    if "redirect" in own and lifecycle.redirect != "never" and lifecycle.successor is None:
+        yield Mistake(("redirect",), "there is no successor to send callers on to", "add successor: VERSION")
 
 
 def _out_of_range(dates: Lifecycle) -> Iterator[Mistake]:
@@ -116,26 +177,9 @@ def _grace(lifecycle: models.Lifecycle, dates: Lifecycle) -> Iterator[Mistake]:
         seen.add(item.consumer)
         if dates.sunset is None:
             yield Mistake(at, "grace without a sunset", "add the sunset that it is an exception from")
-        elif item.until <= dates.sunset:
+            continue
+        until = instant_of(item.until, dates.announced)
+        if until is None or until <= dates.sunset:
             yield Mistake((*at, "until"), f"grace ends before the sunset ({rfc3339(dates.sunset)})")
-        elif dates.removed is not None and item.until > dates.removed:
+        elif dates.removed is not None and until > dates.removed:
             yield Mistake((*at, "until"), f"grace ends after the removal ({rfc3339(dates.removed)})")
-
-
-def _brownouts(lifecycle: models.Lifecycle, dates: Lifecycle) -> Iterator[Mistake]:
-    windows = [(_window(item), index) for index, item in enumerate(lifecycle.brownouts or ())]
-    begins = dates.announced if dates.announced is not None else dates.deprecated
-    for window, index in windows:
-        at = ("brownouts", index)
-        if dates.sunset is None:
-            yield Mistake(at, "a brownout without a sunset to rehearse", "add the sunset")
-        elif window.end > dates.sunset:
-            yield Mistake(at, f"the brownout ends after the sunset ({rfc3339(dates.sunset)})")
-        elif begins is not None and window.start < begins:
-            yield Mistake(at, f"the brownout starts before callers are told ({rfc3339(begins)})")
-        if window.end == window.start:
-            yield Mistake((*at, "for"), "the brownout has no length")
-    ordered = sorted(windows, key=lambda item: item[0].start)
-    for (first, _), (second, index) in pairwise(ordered):
-        if second.start < first.end:
-            yield Mistake(("brownouts", index), f"overlaps the brownout that starts {rfc3339(first.start)}")

@@ -44,7 +44,8 @@ def _flag(value: Any) -> bool:
     return text == "true"
 
 
-def _integer(value: Any) -> int:
+def whole_number(value: Any) -> int:
+    """A whole number from its text."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = _text(value, "write a whole number")
@@ -106,6 +107,13 @@ class After:
 
 
 When = int | After
+
+
+def instant_of(when: When | None, start: int | None) -> int | None:
+    """The instant in ms; ``None`` if there is none, or if it counts from a ``start`` that is not given."""
+    if isinstance(when, After):
+        return None if start is None else start + when.length
+    return when
 
 
 def instant_ms(text: str) -> int:
@@ -226,6 +234,15 @@ def _web_url(value: Any) -> str:
     return text
 
 
+def _contact(value: Any) -> str:
+    text = _text(value, "write a URL, such as mailto:api@example.com")
+    if re.fullmatch(r"mailto:[^\s@<>\"\x00-\x1f]+@[^\s@<>\"\x00-\x1f]+", text):
+        return text
+    if not text.startswith("https://"):
+        raise bad(f"{text!r} is neither a mailto: nor an https: URL")
+    return _web_url(text)
+
+
 def _schema(kind: str, **more: Any) -> WithJsonSchema:
     """A scalar's JSON Schema; ``${NAME}`` may stand in its place."""
     return WithJsonSchema({"anyOf": [{"type": kind, **more}, {"type": "string", "pattern": r"\$\{"}]})
@@ -236,7 +253,7 @@ def _words(pattern: str, *examples: str) -> WithJsonSchema:
 
 
 Flag = Annotated[bool, BeforeValidator(_flag), _schema("boolean")]
-Integer = Annotated[int, BeforeValidator(_integer), _schema("integer")]
+Integer = Annotated[int, BeforeValidator(whole_number), _schema("integer")]
 Percent = Annotated[float, BeforeValidator(_percent), WithJsonSchema({"type": ["number", "string"]})]
 Span = Annotated[int, BeforeValidator(_span), _words(r"^(\d+(ms|s|m|h|d|w))+$", "10s", "1h30m")]
 Lasting = Annotated[
@@ -251,5 +268,6 @@ Instant = Annotated[int, BeforeValidator(_instant), _words(r"^\d{4}-\d{2}-\d{2}"
 Moment = Annotated[When, BeforeValidator(_when), _words(r"^(\d{4}-\d{2}-\d{2}|\+\d)", "2027-01-01", "+6w")]
 Address = Annotated[Listen, BeforeValidator(_listen), _words(r":\d{1,5}$", "127.0.0.1:8080")]
 Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\d+)?$", "10.0.0.0/8")]
+Contact = Annotated[str, BeforeValidator(_contact), _words(r"^(mailto:|https://)", "mailto:api@example.com")]
 WebUrl = Annotated[str, BeforeValidator(_web_url), _words(r"^https?://", "https://docs.example.com")]
 Url = Annotated[str, BeforeValidator(_url), _words(r"^(https?://|unix:/)", "http://127.0.0.1:9001")]

@@ -38,7 +38,7 @@ def explain(
     loaded = load_or_fail(config)
     asked = _request(method, url, headers)
     who = identify(loaded.plan.identity, asked.fields)
-    asked = asked._replace(consumer=who.consumer)
+    asked = asked._replace(consumer=who.consumer, caller=who.label)
     values = _flags(loaded, asked, who)
     now = _moment(at)
     decision, steps = explained(loaded.plan, asked, values, now)

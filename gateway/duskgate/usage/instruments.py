@@ -58,6 +58,12 @@ class Instruments:
             ("api", "endpoint", "version", "consumer", "reason"),
             registry=registry,
         )
+        self.spared = Counter(
+            "duskgate_spared_total",
+            "Requests that a rule which only observes would have refused, by consumer and reason.",
+            ("api", "endpoint", "version", "consumer", "reason"),
+            registry=registry,
+        )
         self.rollout = Counter(
             "duskgate_rollout_requests_total",
             "Requests for which a flag was evaluated, by the variant it gave.",

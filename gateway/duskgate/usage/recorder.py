@@ -18,7 +18,9 @@ from duskgate.middleware.exchange import Exchange
 from duskgate.policy.decision import (
     Brownout,
     Forward,
+    Frozen,
     Gone,
+    Moved,
     Removed,
     UnknownVersion,
     VersionConflict,
@@ -46,17 +48,23 @@ class Log(Protocol):
 
 
 _CODES = {status: str(status) for status in range(100, 600)}
-_PHASES = {Gone: Phase.SUNSET.value, Removed: Phase.REMOVED.value}
-_REASONS = {Gone: "sunset", Removed: "removed", Brownout: "brownout"}
+_PHASES = {Gone: Phase.SUNSET.value, Moved: Phase.SUNSET.value, Removed: Phase.REMOVED.value}
+_REASONS = {
+    Gone: "sunset",
+    Moved: "sunset",
+    Removed: "removed",
+    Brownout: "brownout",
+    Frozen: "frozen",
+}
 
 
 def place_of(exchange: Exchange) -> Place:
     """Where a request landed: labels from the YAML only, never from the request."""
     decision = exchange.decision
-    if isinstance(decision, (Forward, Brownout)):
+    if isinstance(decision, (Forward, Brownout, Frozen)):
         rule = decision.rule
         return rule.api, rule.endpoint, rule.version, decision.phase.value
-    if isinstance(decision, (Gone, Removed)):
+    if isinstance(decision, (Gone, Moved, Removed)):
         rule = decision.rule
         return rule.api, rule.endpoint, rule.version, _PHASES[type(decision)]
     if isinstance(decision, (UnknownVersion, VersionConflict)):
@@ -84,6 +92,7 @@ class WorkerRecorder:
         self._requests: dict[Key, Entry] = {}
         self._deprecated: dict[Key, int] = {}
         self._refused: dict[Key, int] = {}
+        self._spared: dict[Key, int] = {}
         self._rollout: dict[Key, int] = {}
         self._flag_errors: dict[Key, int] = {}
         self._children: dict[tuple[int, Key], Counter] = {}
@@ -103,7 +112,10 @@ class WorkerRecorder:
             if decision.marks.told:
                 counted: Key = (*place[:3], self._consumer(exchange))
                 self._deprecated[counted] = self._deprecated.get(counted, 0) + 1
-        elif isinstance(decision, (Gone, Brownout, Removed)):
+            if decision.newcomer:
+                counted = (*place[:3], self._consumer(exchange), "frozen")
+                self._spared[counted] = self._spared.get(counted, 0) + 1
+        elif type(decision) in _REASONS:
             counted = (*place[:3], self._consumer(exchange), _REASONS[type(decision)])
             self._refused[counted] = self._refused.get(counted, 0) + 1
         for flag, variant in exchange.flags:
@@ -143,6 +155,7 @@ class WorkerRecorder:
         for metric, tally in (
             (metrics.deprecated, self._deprecated),
             (metrics.refused, self._refused),
+            (metrics.spared, self._spared),
             (metrics.rollout, self._rollout),
             (metrics.flag_errors, self._flag_errors),
         ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from duskgate.middleware.asgi import Scope
-from duskgate.policy.decision import Brownout, Decision, Forward, Gone, Removed
+from duskgate.policy.decision import Brownout, Decision, Forward, Frozen, Gone, Moved, Removed
 from duskgate.policy.identify import ANONYMOUS, Who
 from duskgate.policy.plan import Plan
 from duskgate.policy.request import Request
@@ -38,10 +38,19 @@ class Exchange:
             return self.failure
         decision = self.decision
         if isinstance(decision, Forward):
-            return "grace" if decision.in_grace else "forwarded"
-        if isinstance(decision, Brownout):
-            return "brownout"
-        return "refused" if isinstance(decision, (Gone, Removed)) else "rejected"
+            if not decision.in_grace:
+                return "forwarded"
+            return "grace_expiring" if decision.expiring else "grace"
+        return _OUTCOMES.get(type(decision), "rejected")
+
+
+_OUTCOMES = {
+    Brownout: "brownout",
+    Frozen: "frozen",
+    Moved: "redirected",
+    Gone: "refused",
+    Removed: "refused",
+}
 
 
 def exchange_of(scope: Scope) -> Exchange:

@@ -36,7 +36,7 @@ class IdentityMiddleware:
         exchange.who = who = self._who(plan.identity, fields)
         method = scope.get("method", "GET")  # a WebSocket handshake is a GET, RFC 6455 section 4.1
         exchange.request = Request(
-            method, raw_path(scope), scope["query_string"], headers, fields, who.consumer
+            method, raw_path(scope), scope["query_string"], headers, fields, who.consumer, who.label
         )
         await self.app(scope, receive, send)
 

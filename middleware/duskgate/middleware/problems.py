@@ -14,7 +14,9 @@ from duskgate.policy.decision import (
     Brownout,
     Decision,
     Forward,
+    Frozen,
     Gone,
+    Moved,
     NotFound,
     Removed,
     UnknownVersion,
@@ -49,8 +51,10 @@ def new_reference() -> str:
 def problem_of(decision: Decision, now: int) -> Problem:
     """The problem that tells the caller of a decision; ``now`` in ms. Forward is none: ValueError."""
     match decision:
-        case Gone():
-            return _gone(decision)
+        case Gone() | Moved():
+            return _switched_off(decision)
+        case Frozen():
+            return _frozen(decision)
         case Brownout():
             return _brownout(decision, now)
         case Removed():
@@ -82,8 +86,12 @@ def _way_forward(lifecycle: Lifecycle, successor: bytes | None) -> dict[str, Any
     members: dict[str, Any] = {}
     if successor is not None:
         members["successor"] = successor.decode("latin-1")
+        if lifecycle.method is not None:
+            members["successor-method"] = lifecycle.method
     if lifecycle.guide is not None:
         members["guide"] = lifecycle.guide
+    if lifecycle.contact is not None:
+        members["contact"] = lifecycle.contact
     for name in ("deprecated", "sunset", "removed"):
         instant = getattr(lifecycle, name)
         if instant is not None:
@@ -91,14 +99,31 @@ def _way_forward(lifecycle: Lifecycle, successor: bytes | None) -> dict[str, Any
     return members
 
 
-def _gone(decision: Gone) -> Problem:
+def _switched_off(decision: Gone | Moved) -> Problem:
     lifecycle = decision.rule.lifecycle
-    when = f" on {rfc3339(lifecycle.sunset)}" if lifecycle.sunset is not None else ""
+    when = f" on {rfc3339(lifecycle.enforced)}" if lifecycle.enforced is not None else ""
     detail = f"{_what(decision.rule)} was switched off{when}."
-    age = decision.max_age
-    cache = (b"cache-control", f"max-age={age}".encode()) if age > 0 else _NO_STORE
     members = _way_forward(lifecycle, decision.successor)
-    return Problem(410, "sunset", "This version has been switched off", detail, members, (cache,))
+    cache = _cached(decision.max_age)
+    if isinstance(decision, Gone):
+        return Problem(410, "sunset", "This version has been switched off", detail, members, (cache,))
+    detail += f" The same is at {decision.successor.decode('latin-1')}."
+    headers = (cache, (b"location", decision.successor))
+    return Problem(308, "sunset", "This version has moved", detail, members, headers)
+
+
+def _cached(age: int) -> Header:
+    return (b"cache-control", f"max-age={age}".encode()) if age > 0 else _NO_STORE
+
+
+def _frozen(decision: Frozen) -> Problem:
+    lifecycle = decision.rule.lifecycle
+    detail = (
+        f"{_what(decision.rule)} is ending and takes no new callers. Whoever called it before still may; "
+        f"begin with {lifecycle.successor or 'a newer version'} instead."
+    )
+    members = _way_forward(lifecycle, decision.successor)
+    return Problem(403, "frozen", "This version takes no new callers", detail, members)
 
 
 def _brownout(decision: Brownout, now: int) -> Problem:
@@ -109,7 +134,8 @@ def _brownout(decision: Brownout, now: int) -> Problem:
     members = {**_way_forward(lifecycle, decision.successor), "until": until}
     wait = max(1, -(-(decision.window.end - now) // 1000))
     headers = (_NO_STORE, (b"retry-after", str(wait).encode()))
-    return Problem(410, "brownout", "This version is switched off for a while", detail, members, headers)
+    status = decision.window.status
+    return Problem(status, "brownout", "This version is switched off for a while", detail, members, headers)
 
 
 def _removed(decision: Removed) -> Problem:
@@ -183,7 +209,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{escape(str(name))}: {_shown(item)}" for name, item in value.items())
     text = escape(str(value))
-    linked = text.startswith(("/", "https://", "http://"))
+    linked = text.startswith(("/", "https://", "http://", "mailto:"))
     return f'<a href="{text}">{text}</a>' if linked else text
 
 

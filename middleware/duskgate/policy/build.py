@@ -45,7 +45,7 @@ def make_rule(
     successor: Successor | None = None,
 ) -> Rule:
     """Compile a rule. ``vary``: headers that choose versions; ``callers``: headers that name the caller."""
-    everyone = tuple(vary) if not lifecycle.grace else tuple(dict.fromkeys((*vary, *callers)))
+    everyone = tuple(vary) if not lifecycle.personal else tuple(dict.fromkeys((*vary, *callers)))
     flagged = tuple(dict.fromkeys((*vary, *callers)))
 
     def pair(told: bool, sunset: int | None = None, no_store: bool = False) -> tuple[Marks, Marks]:
@@ -65,6 +65,23 @@ def make_rule(
         graced=MappingProxyType(graced),
         successor=successor,
         ends=lifecycle.ends,
+        vary=tuple(vary),
+        callers=tuple(callers),
+    )
+
+
+def with_lifecycle(rule: Rule, lifecycle: Lifecycle) -> Rule:
+    """The same rule with another lifecycle."""
+    return make_rule(
+        rule.api,
+        rule.version,
+        rule.endpoint,
+        rule.backend,
+        lifecycle,
+        rewrite=rule.rewrite,
+        vary=rule.vary,
+        callers=rule.callers,
+        successor=rule.successor,
     )
 
 

@@ -4,17 +4,29 @@
 2. An explicit version signal names the version. An unknown one: 400 or 404. Two that disagree: 400.
 3. No explicit signal: the first flag resolver that is on, else the default version.
 4. A version that came by default may be moved on by its rollout's flag.
-5. Past removal: 404. Past the sunset: 410, unless the consumer has grace left.
-6. In a brownout: 410, unless the consumer has grace.
-7. Everything else is forwarded, with the notices that the lifecycle calls for.
+5. Past removal: 404. Past the sunset, unless the consumer has grace left: 308 to the successor where that is
+   wanted, else 410.
+6. A consumer who was never seen on a version that takes no new ones: 403.
+7. In a brownout: 410 or 503, unless the consumer has grace, is exempt, or not among the share it is for.
+8. Everything else is forwarded, with the notices that the lifecycle calls for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from duskgate.policy.decision import Brownout, Decision, Forward, Gone, Removed, Ruled, UnknownVersion
-from duskgate.policy.lifecycle import Phase
+from duskgate.policy.decision import (
+    Brownout,
+    Decision,
+    Forward,
+    Frozen,
+    Gone,
+    Moved,
+    Removed,
+    Ruled,
+    UnknownVersion,
+)
+from duskgate.policy.lifecycle import Lifecycle, Phase, Redirect
 from duskgate.policy.plan import WHOLE, Api, Plan, Rule
 from duskgate.policy.request import Request
 from duskgate.policy.route import Route, route
@@ -66,7 +78,7 @@ def _strictness(decision: Ruled) -> tuple[int, bool]:
     return _STRICTER.index(type(decision)), decision.rule.endpoint != WHOLE
 
 
-_STRICTER = (Forward, Brownout, Gone, Removed)
+_STRICTER = (Forward, Brownout, Frozen, Moved, Gone, Removed)
 
 
 def _choose(api: Api, flags: Mapping[str, bool]) -> tuple[str | None, str]:
@@ -102,17 +114,44 @@ def _judge(bound: Route, rule: Rule, request: Request, now: int, flagged: bool, 
     if phase is Phase.REMOVED:
         return Removed(rule, marks, successor, chosen_by)
     if phase is Phase.SUNSET and grace is None:
-        return Gone(rule, marks, successor, chosen_by, _max_age(rule, flagged, now))
-    window = lifecycle.brownout(now) if lifecycle.brownouts and grace is None else None
-    if window is not None and phase is not Phase.SUNSET:
-        return Brownout(rule, phase, marks, successor, chosen_by, window)
+        age = _max_age(rule, flagged, now)
+        if successor is not None and _sent_on(lifecycle, request.method):
+            return Moved(rule, marks, successor, chosen_by, age)
+        return Gone(rule, marks, successor, chosen_by, age)
+    newcomer = False
+    if grace is None and (lifecycle.freeze is not None or lifecycle.brownouts):
+        newcomer = _is_newcomer(lifecycle, request, now)
+        if newcomer and lifecycle.freeze is not None and lifecycle.freeze.enforced:
+            return Frozen(rule, phase, marks, successor, chosen_by)
+        window = lifecycle.brownout(now)
+        if window is not None and window.hits(request.consumer, request.caller, now):
+            return Brownout(rule, phase, marks, successor, chosen_by, window)
     target = upstream_target(bound, rule, request)
-    return Forward(rule, phase, marks, target, successor, chosen_by, in_grace=phase is Phase.SUNSET)
+    in_grace = phase is Phase.SUNSET
+    expiring = in_grace and grace is not None and lifecycle.expiring(grace, now)
+    return Forward(rule, phase, marks, target, successor, chosen_by, in_grace, expiring, newcomer)
+
+
+def _is_newcomer(lifecycle: Lifecycle, request: Request, now: int) -> bool:
+    return lifecycle.freeze is not None and lifecycle.freeze.keeps_out(request.caller, now)
+
+
+SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+"""Safe methods, RFC 9110 section 9.2.1."""
+
+
+def _sent_on(lifecycle: Lifecycle, method: str) -> bool:
+    """Whether a request is redirected. A 308 keeps the method (RFC 9110 section 15.4.9), so only where the
+    successor has the same."""
+    if lifecycle.redirect is Redirect.NEVER or (lifecycle.redirect is Redirect.SAFE and method not in SAFE):
+        return False
+    same = "GET" if method == "HEAD" else method
+    return lifecycle.method is None or lifecycle.method == same
 
 
 def _max_age(rule: Rule, flagged: bool, now: int) -> int:
     """0, so ``no-store``, where the next caller may get another answer; never past the removal."""
-    if flagged or rule.lifecycle.grace:
+    if flagged or rule.lifecycle.personal:
         return 0
     if rule.lifecycle.removed is None:
         return GONE_MAX_AGE

@@ -14,7 +14,11 @@ from duskgate.policy.plan import Rule
 
 
 class Forward(NamedTuple):
-    """Send the request to the rule's backend. ``target`` is the raw path and query to ask it for."""
+    """Send the request to the rule's backend. ``target`` is the raw path and query to ask it for.
+
+    ``in_grace``: only the caller's grace lets it pass, and ``expiring``: not for long any more. ``newcomer``:
+    a freeze that only observes would have refused it.
+    """
 
     rule: Rule
     phase: Phase
@@ -23,6 +27,8 @@ class Forward(NamedTuple):
     successor: bytes | None
     chosen_by: str
     in_grace: bool = False
+    expiring: bool = False
+    newcomer: bool = False
 
 
 class Gone(NamedTuple):
@@ -35,8 +41,28 @@ class Gone(NamedTuple):
     max_age: int
 
 
+class Moved(NamedTuple):
+    """The sunset has come, and the caller is sent on: 308 to ``successor``."""
+
+    rule: Rule
+    marks: Marks
+    successor: bytes
+    chosen_by: str
+    max_age: int
+
+
+class Frozen(NamedTuple):
+    """The version takes no new consumers any more: 403."""
+
+    rule: Rule
+    phase: Phase
+    marks: Marks
+    successor: bytes | None
+    chosen_by: str
+
+
 class Brownout(NamedTuple):
-    """The sunset is being rehearsed: 410 until the window ends."""
+    """The sunset is being rehearsed: the window's status until it ends."""
 
     rule: Rule
     phase: Phase
@@ -83,7 +109,7 @@ class BadRequest(NamedTuple):
     reason: str
 
 
-Ruled = Forward | Gone | Brownout | Removed
+Ruled = Forward | Gone | Moved | Frozen | Brownout | Removed
 """Decisions made under a rule: the api, version and endpoint are known."""
 
 Decision = Ruled | NotFound | UnknownVersion | VersionConflict | BadRequest

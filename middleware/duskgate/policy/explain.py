@@ -11,13 +11,17 @@ from duskgate.policy.decision import (
     Brownout,
     Decision,
     Forward,
+    Frozen,
     Gone,
+    Moved,
     NotFound,
     Removed,
+    Ruled,
     UnknownVersion,
     VersionConflict,
 )
 from duskgate.policy.instants import rfc3339
+from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.plan import Plan
 from duskgate.policy.request import Request
 from duskgate.policy.route import Route, route
@@ -52,7 +56,7 @@ def _signals(bound: Route, request: Request) -> Iterator[Step]:
 
 
 def _decided(decision: Decision, request: Request, now: int) -> Iterator[Step]:
-    if not isinstance(decision, (Forward, Gone, Brownout, Removed)):
+    if not isinstance(decision, Ruled):
         yield Step("version", _refusal(decision))
         return
     rule = decision.rule
@@ -65,27 +69,50 @@ def _decided(decision: Decision, request: Request, now: int) -> Iterator[Step]:
         if (instant := getattr(dates, name)) is not None
     ]
     yield Step("lifecycle", ", ".join(given) or "none")
+    if dates.held_until is not None:
+        yield Step("gate", f"unmet or not judged: the sunset waits until {rfc3339(dates.held_until)} at most")
     yield Step("phase", f"{dates.phase(now).value} at {rfc3339(now)}")
     grace = dates.grace_for(request.consumer, now)
     if grace is not None:
         yield Step("grace", f"{grace.consumer} until {rfc3339(grace.until)} ({grace.owner}: {grace.reason})")
-    yield from _outcome(decision)
-
-
-def _outcome(decision: Forward | Gone | Brownout | Removed) -> Iterator[Step]:
-    if isinstance(decision, Forward):
-        target = decision.target.decode("latin-1")
-        yield Step("decision", f"forward to backend {decision.rule.backend or '(the application)'}: {target}")
-    elif isinstance(decision, Brownout):
-        yield Step("decision", f"410, brownout until {rfc3339(decision.window.end)}")
-    elif isinstance(decision, Gone):
-        yield Step("decision", "410, the sunset has come")
     else:
-        yield Step("decision", "404, removed")
+        yield from _strangers(dates, request, now)
+    yield Step("decision", _outcome(decision))
     for name, value in decision.marks.lines:
         yield Step("header", f"{name.decode()}: {value.decode('latin-1')}")
     if decision.successor is not None and decision.marks.told:
         yield Step("header", f'link: <{decision.successor.decode("latin-1")}>; rel="successor-version"')
+
+
+def _strangers(dates: Lifecycle, request: Request, now: int) -> Iterator[Step]:
+    """Rules that a grace would have spared the caller."""
+    freeze = dates.freeze
+    if freeze is not None and now >= freeze.since:
+        known = "nobody can tell" if freeze.seen is None else "no" if request.caller in freeze.seen else "yes"
+        mode = "refused" if freeze.enforced else "counted"
+        yield Step("freeze", f"newcomers are {mode} since {rfc3339(freeze.since)}; is this one: {known}")
+    window = dates.brownout(now)
+    if window is not None:
+        hit = "hits" if window.hits(request.consumer, request.caller, now) else "spares"
+        share = window.share
+        part = f" of {share.part(now) / 100:g} % (bucket {share.bucket(request.caller)})" if share else ""
+        yield Step("brownout", f"until {rfc3339(window.end)}{part}, {hit} {request.caller}")
+
+
+def _outcome(decision: Ruled) -> str:
+    match decision:
+        case Forward(rule=rule, target=target):
+            return f"forward to backend {rule.backend or '(the application)'}: {target.decode('latin-1')}"
+        case Brownout(window=window):
+            return f"{window.status}, brownout until {rfc3339(window.end)}"
+        case Frozen():
+            return "403, no new callers"
+        case Moved(successor=successor):
+            return f"308 to {successor.decode('latin-1')}, the sunset has come"
+        case Gone():
+            return "410, the sunset has come"
+        case Removed():
+            return "404, removed"
 
 
 def _refusal(decision: Decision) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from duskgate.policy.plan import Identity
-
-ANONYMOUS_LABEL = "anonymous"
+from duskgate.policy.request import ANONYMOUS as ANONYMOUS_LABEL
 
 
 class Who(NamedTuple):

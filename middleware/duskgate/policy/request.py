@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 Header = tuple[bytes, bytes]
 
+ANONYMOUS = "anonymous"
+"""The name of all callers who cannot be told apart."""
+
 
 class Request(NamedTuple):
     """The facts of one request.
 
     ``path`` and ``query`` are raw, as sent. Header names are lower case. ``fields`` is ``headers`` as a
     mapping; where a header stands on several lines it holds one of them, and ``values`` gives them all.
-    ``consumer`` is the known name of who calls, if the caller is one of the named consumers.
+    ``consumer`` is the known name of who calls, if the caller is one of the named consumers. ``caller`` is
+    that name, or else what stands for the caller: the same for each of its requests.
     """
 
     method: str
@@ -22,6 +26,7 @@ class Request(NamedTuple):
     headers: Sequence[Header]
     fields: Mapping[bytes, bytes]
     consumer: str | None = None
+    caller: str = ANONYMOUS
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of a header, a line each, in the order sent."""

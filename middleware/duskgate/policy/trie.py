@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from duskgate.policy.paths import Segments
 
 T = TypeVar("T")
+Other = TypeVar("Other")
 
 
 class TemplateError(ValueError):
@@ -82,6 +83,25 @@ class Trie(Generic[T]):
         yield from found.values()
         for child in (*self._literals.values(), *((self._parameter,) if self._parameter else ())):
             yield from child.values()
+
+    def mapped(self, change: Callable[[T], Other]) -> Trie[Other]:
+        """A trie with ``change`` of every value in its place; values that are one object stay one."""
+        made: dict[int, Other] = {}
+
+        def once(value: T) -> Other:
+            if id(value) not in made:
+                made[id(value)] = change(value)
+            return made[id(value)]
+
+        return self._mapped(once)
+
+    def _mapped(self, change: Callable[[T], Other]) -> Trie[Other]:
+        trie: Trie[Other] = Trie()
+        trie._literals = {segment: child._mapped(change) for segment, child in self._literals.items()}
+        trie._parameter = self._parameter._mapped(change) if self._parameter is not None else None
+        trie._methods = {method: change(value) for method, value in self._methods.items()}
+        trie._any = change(self._any) if self._any is not None else None
+        return trie
 
     def _find(self, path: Segments, index: int, method: str) -> T | None:
         if index == len(path):

@@ -1,0 +1,106 @@
+"""From the written brownouts to windows: series, ladders, and the shares of consumers they hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from xxhash import xxh64_intdigest
+
+from duskgate.config import models
+from duskgate.config.mistake import Mistake
+from duskgate.config.scalars import When, instant_of
+from duskgate.policy.instants import rfc3339
+from duskgate.policy.lifecycle import Lifecycle, Window
+from duskgate.policy.shares import BUCKETS, Share
+
+
+def windows(item: models.Brownouts, announced: int | None, seed: int) -> list[Window]:
+    """The windows of one entry, earliest first. Of one that overlap, all up to the first that does."""
+    start = instant_of(item.start, announced)
+    if start is None:
+        return []
+    share = _share(item, start, seed)
+    exempt = frozenset(item.exempt)
+    return [
+        Window(at, at + length, share, exempt, item.status) for at, length in _spans(item, start, announced)
+    ]
+
+
+def _spans(item: models.Brownouts, start: int, announced: int | None) -> Iterator[tuple[int, int]]:
+    for number, length in enumerate(_lengths(item, start, announced)):
+        yield start + number * (item.every or 0), length
+        if item.every is not None and length > item.every:
+            return
+
+
+def _lengths(item: models.Brownouts, start: int, announced: int | None) -> Iterator[int]:
+    if item.ladder is not None:
+        yield from item.ladder
+    elif item.length is not None:
+        yield from (item.length * item.growth**number for number in range(item.times))
+    else:
+        end = instant_of(item.until, announced)
+        yield 0 if end is None else end - start
+
+
+def _share(item: models.Brownouts, start: int, seed: int) -> Share | None:
+    if item.ramp is not None:
+        since = tuple(start + step.after for step in item.ramp)
+        return Share(seed, since, tuple(_buckets(step.percent) for step in item.ramp), xxh64_intdigest)
+    if item.percent < 100:
+        return Share(seed, (start,), (_buckets(item.percent),), xxh64_intdigest)
+    return None
+
+
+def _buckets(percent: float) -> int:
+    return round(percent * BUCKETS / 100)
+
+
+def mistakes(lifecycle: models.Lifecycle, dates: Lifecycle) -> Iterator[Mistake]:
+    """What is wrong with the brownouts of a lifecycle."""
+    begins = dates.announced if dates.announced is not None else dates.deprecated
+    found: list[tuple[Window, int]] = []
+    for index, item in enumerate(lifecycle.brownouts or ()):
+        yield from _shape(item, ("brownouts", index))
+        own = windows(item, dates.announced, 0)
+        found += [(window, index) for window in own]
+        if own:
+            yield from _place(own, dates, begins, ("brownouts", index))
+    for (first, one), (second, other) in pairwise(sorted(found, key=lambda pair: pair[0].start)):
+        if second.start < first.end:
+            same = "the series overlaps itself at" if one == other else "overlaps the brownout that starts"
+            yield Mistake(("brownouts", other), f"{same} {rfc3339(first.start)}")
+
+
+def _place(
+    own: list[Window], dates: Lifecycle, begins: int | None, at: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    end = max(window.end for window in own)
+    if own[0].end == own[0].start:
+        yield Mistake((*at, "for"), "the brownout has no length")
+    elif own[0].end < own[0].start:
+        yield Mistake((*at, "until"), "the brownout ends before it begins")
+    if dates.sunset is None:
+        yield Mistake(at, "a brownout without a sunset to rehearse", "add the sunset")
+    elif end > dates.sunset:
+        yield Mistake(at, f"the brownout ends after the sunset ({rfc3339(dates.sunset)})")
+    elif begins is not None and own[0].start < begins:
+        yield Mistake(at, f"the brownout starts before callers are told ({rfc3339(begins)})")
+
+
+def _shape(item: models.Brownouts, at: tuple[str | int, ...]) -> Iterator[Mistake]:
+    for index, (earlier, later) in enumerate(pairwise(item.ramp or ())):
+        if later.after <= earlier.after:
+            yield Mistake((*at, "ramp", index + 1, "after"), "does not come after the step before it")
+        if later.percent < earlier.percent:
+            reason = "is less than before: a ramp lets nobody out who was in"
+            yield Mistake((*at, "ramp", index + 1, "percent"), reason)
+
+
+def moments(lifecycle: models.Lifecycle) -> Iterator[tuple[tuple[str | int, ...], When]]:
+    """Each place of the brownouts that holds a moment."""
+    for index, item in enumerate(lifecycle.brownouts or ()):
+        yield ("brownouts", index, "from"), item.start
+        if item.until is not None:
+            yield ("brownouts", index, "until"), item.until

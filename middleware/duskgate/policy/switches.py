@@ -1,0 +1,149 @@
+"""What is switched at run time, put on a plan: holds, brownouts called off, gates, and who was seen before.
+
+A switch never changes a plan: ``switched`` makes another one, in which every instant is known beforehand
+again. So a hold ends, or a gate's bound is reached, as exactly as any date of the YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from duskgate.policy.accept import Verdict
+from duskgate.policy.build import make_routes, with_lifecycle
+from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.plan import WHOLE, Api, Plan, Rule
+
+
+class Target(NamedTuple):
+    """What a switch is for: everything, an api, one of its versions, or an endpoint of that."""
+
+    api: str | None = None
+    version: str | None = None
+    endpoint: str | None = None
+
+    def covers(self, rule: Rule) -> bool:
+        """Whether a rule is among it. A version's endpoints are."""
+        return (
+            self.api in (None, rule.api)
+            and self.version in (None, rule.version)
+            and self.endpoint in (None, rule.endpoint)
+        )
+
+
+EVERYTHING = Target()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A sunset that is put off until ``until`` (ms), by whom and why."""
+
+    until: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a gate was judged. ``open``: it has let the sunset take effect, and stays open for good."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    open: bool = False
+
+
+Gate = tuple[str, str, str]
+"""The api, version and endpoint (``*`` for the whole version) that a gate is before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Everything that is switched. ``seen`` holds the callers known from before a version's freeze."""
+
+    holds: Mapping[Target, Hold] = field(default_factory=dict)
+    no_brownouts: frozenset[Target] = frozenset()
+    gates: Mapping[Gate, Judged] = field(default_factory=dict)
+    seen: Mapping[tuple[str, str], Set[str]] = field(default_factory=dict)
+
+    def hold_for(self, rule: Rule) -> Hold | None:
+        """The hold on a rule; of several the one that lasts longest."""
+        holds = [hold for target, hold in self.holds.items() if target.covers(rule)]
+        return max(holds, key=lambda hold: hold.until, default=None)
+
+
+NOTHING = Switches()
+
+
+def gate_of(rule: Rule, whole: Rule) -> Gate:
+    """The gate before a rule's sunset: its own, or that of the whole version where it has the same."""
+    own, its = rule.lifecycle, whole.lifecycle
+    same = own.accept == its.accept and own.sunset == its.sunset
+    return rule.api, rule.version, WHOLE if same else rule.endpoint
+
+
+def switched(plan: Plan, switches: Switches) -> Plan:
+    """The plan with everything switched as it is. What is not touched is shared with the old one."""
+    apis = {name: _api(api, switches) for name, api in plan.apis.items()}
+    if all(apis[name] is api for name, api in plan.apis.items()):
+        return plan
+    return replace(plan, apis=MappingProxyType(apis), routes=make_routes(apis.values()))
+
+
+def _api(api: Api, switches: Switches) -> Api:
+    touched = False
+
+    def changed(rules: Mapping[str, Rule]) -> Mapping[str, Rule]:
+        nonlocal touched
+        made = {version: _rule(rule, api.rules[version], switches) for version, rule in rules.items()}
+        if all(made[version] is rule for version, rule in rules.items()):
+            return rules
+        touched = True
+        return MappingProxyType(made)
+
+    rules = changed(api.rules)
+    endpoints = api.endpoints.mapped(changed) if api.endpoints is not None else None
+    return replace(api, rules=rules, endpoints=endpoints) if touched else api
+
+
+def _rule(rule: Rule, whole: Rule, switches: Switches) -> Rule:
+    lifecycle = rule.lifecycle
+    if not rule.ends:
+        return rule
+    lifecycle = _gated(lifecycle, switches.gates.get(gate_of(rule, whole)))
+    hold = switches.hold_for(rule)
+    if hold is not None:
+        lifecycle = held(lifecycle, hold.until)
+    if lifecycle.brownouts and any(target.covers(rule) for target in switches.no_brownouts):
+        lifecycle = replace(lifecycle, brownouts=())
+    seen = switches.seen.get((rule.api, rule.version))
+    if lifecycle.freeze is not None and seen is not None:
+        lifecycle = replace(lifecycle, freeze=replace(lifecycle.freeze, seen=seen))
+    return rule if lifecycle is rule.lifecycle else with_lifecycle(rule, lifecycle)
+
+
+def _gated(lifecycle: Lifecycle, judged: Judged | None) -> Lifecycle:
+    if lifecycle.accept is None or lifecycle.sunset is None or judged is None:
+        return lifecycle
+    waits = not judged.open and lifecycle.accept.holds(judged.verdict)
+    until = gate_bound(lifecycle) if waits else None
+    return lifecycle if until == lifecycle.held_until else replace(lifecycle, held_until=until)
+
+
+def gate_bound(lifecycle: Lifecycle) -> int | None:
+    """When the sunset takes effect at the latest, though its gate is not met; never past the removal."""
+    if lifecycle.accept is None or lifecycle.sunset is None:
+        return None
+    bound = lifecycle.sunset + lifecycle.accept.hold_at_most
+    return bound if lifecycle.removed is None else min(bound, lifecycle.removed)
+
+
+def held(lifecycle: Lifecycle, until: int) -> Lifecycle:
+    """The lifecycle with its sunset put off: callers are told the new one, and removal waits for it."""
+    if lifecycle.sunset is None or lifecycle.sunset >= until:
+        return lifecycle
+    removed = lifecycle.removed if lifecycle.removed is None else max(lifecycle.removed, until)
+    bound = lifecycle.held_until if lifecycle.held_until is None else max(lifecycle.held_until, until)
+    grace = {name: one for name, one in lifecycle.grace.items() if one.until > until}
+    return replace(lifecycle, sunset=until, removed=removed, held_until=bound, grace=MappingProxyType(grace))

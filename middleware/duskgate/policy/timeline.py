@@ -1,0 +1,127 @@
+"""Every change that a plan has ahead, in order: what ``duskgate plan`` and the notice feed tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from duskgate.policy.instants import rfc3339
+from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.plan import WHOLE, Plan, Rule
+from duskgate.policy.shares import BUCKETS
+
+
+class Kind(str, Enum):
+    """What changes."""
+
+    ANNOUNCED = "announced"
+    DEPRECATED = "deprecated"
+    FROZEN = "frozen"
+    BROWNOUT = "brownout"
+    BROWNOUT_ENDS = "brownout-ends"
+    SHARE = "brownout-share"
+    SUNSET = "sunset"
+    ENFORCED = "enforced"
+    GRACE_EXPIRING = "grace_expiring"
+    GRACE_ENDS = "grace-ends"
+    REMOVED = "removed"
+
+    __str__ = str.__str__
+
+
+class Event(NamedTuple):
+    """One change: the instant (ms), where, what, and more about it in words."""
+
+    at: int
+    api: str
+    version: str
+    endpoint: str
+    kind: Kind
+    detail: str = ""
+
+
+def events(plan: Plan, since: int | None = None, until: int | None = None) -> list[Event]:
+    """The changes from ``since`` on and before ``until`` (ms), earliest first.
+
+    An endpoint's are listed where they differ from those of its version.
+    """
+    found = [
+        event
+        for rule, whole in rules(plan)
+        for event in _own(rule, whole)
+        if (since is None or event.at >= since) and (until is None or event.at < until)
+    ]
+    return sorted(found, key=lambda event: (event.at, event.api, event.version, event.endpoint, event.kind))
+
+
+def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
+    """Each rule that ends, with the rule of its whole version: versions first, then their endpoints."""
+    for api in plan.apis.values():
+        for rule in api.rules.values():
+            if rule.ends:
+                yield rule, rule
+        if api.endpoints is None:
+            continue
+        for values in api.endpoints.values():
+            for version, rule in values.items():
+                if rule.ends:
+                    yield rule, api.rules[version]
+
+
+def _own(rule: Rule, whole: Rule) -> Iterable[Event]:
+    mine = _changes(rule)
+    if rule is whole:
+        return mine
+    known = {event._replace(endpoint=rule.endpoint) for event in _changes(whole)}
+    return (event for event in mine if event not in known)
+
+
+def _changes(rule: Rule) -> Iterator[Event]:
+    for at, kind, detail in _dates(rule.lifecycle):
+        yield Event(at, rule.api, rule.version, rule.endpoint, kind, detail)
+
+
+def _dates(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
+    if dates.announced is not None:
+        yield dates.announced, Kind.ANNOUNCED, "callers are told"
+    if dates.deprecated is not None:
+        yield dates.deprecated, Kind.DEPRECATED, ""
+    if dates.freeze is not None:
+        yield (
+            dates.freeze.since,
+            Kind.FROZEN,
+            "newcomers " + ("are refused" if dates.freeze.enforced else "are counted"),
+        )
+    yield from _brownouts(dates)
+    if dates.sunset is not None:
+        gate = ", if its gate is met" if dates.accept is not None else ""
+        yield dates.sunset, Kind.SUNSET, f"410 Gone{gate}"
+    if dates.held_until is not None:
+        yield dates.held_until, Kind.ENFORCED, "410 Gone, whether the gate is met or not"
+    for grace in dates.grace.values():
+        who = f"{grace.consumer} ({grace.owner}: {grace.reason})"
+        if dates.grace_warning:
+            yield grace.until - dates.grace_warning, Kind.GRACE_EXPIRING, who
+        yield grace.until, Kind.GRACE_ENDS, who
+    if dates.removed is not None:
+        yield dates.removed, Kind.REMOVED, "404 Not Found"
+
+
+def _brownouts(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
+    for window in dates.brownouts:
+        share = window.share
+        part = share.part(window.start) if share is not None else BUCKETS
+        detail = f"{window.status} until {rfc3339(window.end)}"
+        yield window.start, Kind.BROWNOUT, detail + (f" for {part / 100:g} %" if part < BUCKETS else "")
+        if share is not None:
+            for at, step in zip(share.since, share.parts, strict=True):
+                if window.start < at < window.end:
+                    yield at, Kind.SHARE, f"{step / 100:g} %"
+        yield window.end, Kind.BROWNOUT_ENDS, ""
+
+
+def where(event: Event | Rule) -> str:
+    """``accounts v1`` or ``accounts v1 /users/{id}``."""
+    endpoint = "" if event.endpoint == WHOLE else f" {event.endpoint}"
+    return f"{event.api} {event.version}{endpoint}"
