@@ -36,6 +36,9 @@ def findings(
     yield from _ports(document)
     yield from _consumers(document)
     yield from _tls(document, folder)
+    for name, lifecycle in document.lifecycles.items():
+        if lifecycle.use is not None:
+            yield Finding(("lifecycles", name, "use"), "a named lifecycle uses no other one")
     seen: dict[tuple[str | None, ...], str] = {}
     for name, api in document.apis.items():
         at: Place = ("apis", name)

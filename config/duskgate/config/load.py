@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from duskgate.config.advice import advice
 from duskgate.config.check import findings
 from duskgate.config.compile import compile_plan
 from duskgate.config.errors import ConfigError, InvalidConfig
@@ -102,7 +103,10 @@ def loads(
         raise InvalidConfig(_placed(tree, one.path, one.reason, one.hint) for one in found)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     plan = compile_plan(document, digest, identity_key(env), file.parent)
-    warnings = tuple(tree.error(place, f"has no effect yet: {reason}") for place, reason in pending(document))
+    warnings = (
+        *(tree.error(place, f"has no effect yet: {reason}") for place, reason in pending(document)),
+        *(tree.error(place, reason) for place, reason in advice(document)),
+    )
     return Loaded(file, document, plan, warnings, text, standalone)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duskgate.config.models import Api, Document, Lifecycle
+from duskgate.config.models import Api, Document
 from duskgate.config.tree import Path
 
 Pending = Iterator[tuple[Path, str]]
@@ -33,11 +33,8 @@ def _consumers(document: Document) -> Pending:
 
 
 def _api(api: Api, at: Path) -> Pending:
-    for name, version in api.versions.items():
-        place: Path = (*at, "versions", name)
-        yield from _rollout(api, name, (*place, "rollout"))
-        if version.lifecycle is not None and _says_nothing(version.lifecycle):
-            yield (*place, "lifecycle"), "it has neither deprecated nor sunset, so callers are told nothing"
+    for name in api.versions:
+        yield from _rollout(api, name, (*at, "versions", name, "rollout"))
 
 
 def _rollout(api: Api, name: str, at: Path) -> Pending:
@@ -50,7 +47,3 @@ def _rollout(api: Api, name: str, at: Path) -> Pending:
         yield (*at, "by"), "a flag decides by the caller's identity"
     if name != api.default:
         yield at, "only callers who get the version by default are moved, and this is not the default"
-
-
-def _says_nothing(lifecycle: Lifecycle) -> bool:
-    return lifecycle.deprecated is None and lifecycle.sunset is None

@@ -10,7 +10,10 @@ import click
 
 from duskgate.config import InvalidConfig, Loaded, load
 from duskgate.config.errors import ConfigError
+from duskgate.config.scalars import instant_ms
+from duskgate.control.in_force import PlanInForce
 from duskgate.flags import FlagsFile, InvalidFlags
+from duskgate.policy.plan import Plan
 
 NO = 1
 """Exit status: the answer is no."""
@@ -55,3 +58,19 @@ def show_warnings(warnings: tuple[ConfigError, ...]) -> None:
     """Name every key that has no effect yet."""
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
+
+
+def plan_in_force(loaded: Loaded) -> Plan:
+    """The configuration's plan with all that is switched in its state folder, as the gateway has it."""
+    in_force = PlanInForce(loaded)
+    if in_force.broken:
+        fail(str(in_force.switches.fault))
+    return in_force.plan
+
+
+def moment(option: str, text: str) -> int:
+    """A time given on the command line, in ms, or stop."""
+    try:
+        return instant_ms(text)
+    except ValueError as error:
+        fail(f"{option}: {text!r} {error}")

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from duskgate.cli.common import NO, config_argument, fail, load_or_fail, open_flags
+from duskgate.cli.common import NO, config_argument, fail, load_or_fail, moment, open_flags, plan_in_force
 from duskgate.config import Loaded
-from duskgate.config.scalars import instant_ms
 from duskgate.middleware.clock import system_clock
 from duskgate.middleware.decision import flag_attributes
 from duskgate.policy.decide import flags_for
@@ -40,8 +39,9 @@ def explain(
     who = identify(loaded.plan.identity, asked.fields)
     asked = asked._replace(consumer=who.consumer, caller=who.label)
     values = _flags(loaded, asked, who)
-    now = _moment(at)
-    decision, steps = explained(loaded.plan, asked, values, now)
+    plan = plan_in_force(loaded)
+    now = system_clock() if at is None else moment("--at", at)
+    decision, steps = explained(plan, asked, values, now)
     if as_json:
         answer = {
             "decision": type(decision).__name__,
@@ -64,15 +64,6 @@ def _flags(loaded: Loaded, asked: Request, who: Who) -> Mapping[str, bool]:
     if file is None or not isinstance(bound, Route):
         return {}
     return file.flags.evaluate(flags_for(bound), who, flag_attributes(bound.api.name, who))
-
-
-def _moment(at: str | None) -> int:
-    if at is None:
-        return system_clock()
-    try:
-        return instant_ms(at)
-    except ValueError as error:
-        fail(f"--at: {at!r} {error}")
 
 
 def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:

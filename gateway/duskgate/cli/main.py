@@ -8,6 +8,7 @@ from duskgate.cli.check import check
 from duskgate.cli.demo import demo
 from duskgate.cli.explain import explain
 from duskgate.cli.serve import serve
+from duskgate.cli.switch import switch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,5 +17,5 @@ def main() -> None:
     """A gateway for API version migration and deprecation."""
 
 
-for command in (serve, check, explain, demo):
+for command in (serve, check, explain, switch, demo):
     main.add_command(command)

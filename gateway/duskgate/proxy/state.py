@@ -11,6 +11,7 @@ from pathlib import Path
 from duskgate.config import Loaded
 from duskgate.config.current import Current
 from duskgate.config.watch import changes
+from duskgate.control.in_force import PlanInForce
 from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.middleware.decision import FlagSource
 from duskgate.policy.plan import Backend, Plan
@@ -98,17 +99,19 @@ class State:
         """
         self.current = Current.start(config, run_dir / LAST_GOOD_CONFIG if run_dir is not None else None)
         loaded = self.current.loaded
+        self.in_force = PlanInForce(loaded)
         self.instruments = instruments
         good_flags = run_dir / LAST_GOOD_FLAGS if run_dir is not None else None
         self.flags_file = FlagsFile(loaded.flags_path, good_flags) if loaded.flags_path is not None else None
         self.upstreams = Upstreams(loaded.plan.backends, BackendMetrics(instruments))
         self._note("config", good=not self.current.rejected)
+        self._note("switches", good=not self.in_force.broken)
         if self.flags_file is not None:
             self._note("flags", good=not self.flags_file.rejected)
 
     def plan(self) -> Plan:
         """The plan in force."""
-        return self.current.loaded.plan
+        return self.in_force.plan
 
     @property
     def flags(self) -> FlagSource | None:
@@ -118,22 +121,33 @@ class State:
     async def watch(self) -> None:
         """Take over changed files until cancelled."""
         paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
-        async for _ in changes(paths):
+        switches = self.in_force.switches.path
+        async for _ in changes([*paths, *([switches] if switches.parent.is_dir() else [])]):
             self.refresh()
 
     def refresh(self) -> None:
         """Look at the files; take over what changed and is sound, keep the last good of what is not."""
+        self._refresh_switches()
         flags_changed = self._refresh_flags()
         before = self.current.loaded
         result = self.current.refresh(self._prepare, again=flags_changed)
         if result is None:
             return
         if result:
+            self.in_force.take_over(self.current.loaded)
             self._say(before, self.current.loaded)
         self._note("config", good=result)
 
     def _prepare(self, loaded: Loaded) -> None:
         self.upstreams.take_over(loaded.plan.backends)
+
+    def _refresh_switches(self) -> None:
+        was_broken = self.in_force.broken
+        changed = self.in_force.refresh()
+        if changed:
+            logger.info("switches taken over from %s", self.in_force.switches.path)
+        if changed or was_broken != self.in_force.broken:
+            self._note("switches", good=not self.in_force.broken)
 
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)

@@ -23,3 +23,11 @@ def rfc3339(instant: int) -> str:
     moment = datetime.fromtimestamp(min(instant, _MAX_MS) // 1000, UTC)
     thousandths = f".{instant % 1000:03d}" if instant % 1000 else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{thousandths}Z"
+
+
+def instant_of_text(text: str) -> int:
+    """An RFC 3339 time with its zone, in ms since the epoch. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} says no time zone")
+    return round(moment.timestamp() * 1000)
