@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
 
+from duskgate.admin.following import Following
 from duskgate.admin.metrics import PlanCollector
 from duskgate.config import InvalidConfig, Loaded, load
 from duskgate.config.current import Current
@@ -97,8 +99,12 @@ def exposed(gateway: Loaded) -> dict[str, set[str]]:
     for metric in vars(instruments).values():
         if isinstance(metric, MetricWrapperBase):
             metric.labels(*metric._labelnames)  # gives it a series, and so samples to look at
-    families = [*instruments.registry.collect(), *PlanCollector(Current(gateway)).collect()]
-    return {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    planned = PlanCollector(Following(Current(gateway)), []).collect()
+    counted = instruments.registry.collect()
+    return {
+        **{sample.name: set(sample.labels) for family in counted for sample in family.samples},
+        **{one.name: set(one._labelnames) for one in planned if isinstance(one, GaugeMetricFamily)},
+    }
 
 
 @pytest.mark.parametrize(("expression", "legend"), QUERIES)

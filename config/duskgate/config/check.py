@@ -68,6 +68,8 @@ def _ports(document: models.Document) -> Iterator[Finding]:
     if not admin.listen.loopback and not admin.token:
         reason = "is reachable from other machines, and admin.token is not set"
         yield Finding(("admin", "listen"), reason, "listen on 127.0.0.1, or set admin.token")
+    if document.server.rehearsal and not admin.token:
+        yield Finding(("server", "rehearsal"), "needs admin.token to know who may ask", "set admin.token")
 
 
 def _consumers(document: models.Document) -> Iterator[Finding]:

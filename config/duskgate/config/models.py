@@ -79,6 +79,9 @@ class Server(Section):
     end_streams_after_sunset: Lasting = Field(
         None, description="How long after a sunset streams that are still open are ended; or never."
     )
+    rehearsal: Flag = Field(
+        False, description="Callers with admin.token, or signed by it, may ask about other moments."
+    )
     access_log: Flag = Field(True, description="One JSON line a request on standard output.")
     drain_delay: Span = Field(
         0, description="How long /readyz says no before a stopping gateway takes no more connections."

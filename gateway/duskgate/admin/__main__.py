@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import uvicorn
 
 from duskgate.admin.app import AdminApp
+from duskgate.admin.following import Following
+from duskgate.admin.keeper import Keeper
 from duskgate.config.current import Current
 from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import LAST_GOOD_CONFIG
@@ -20,7 +23,9 @@ async def serve(config: Path, run_dir: Path) -> None:
     """Serve until told to stop, or until the parent process is gone."""
     current = Current.start(config, run_dir / LAST_GOOD_CONFIG)
     listen = current.loaded.document.admin.listen
-    app = AdminApp(current, run_dir).build()
+    following = Following(current)
+    keeper = Keeper(following, run_dir)
+    app = AdminApp(following, keeper, run_dir).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"
     )
@@ -31,12 +36,16 @@ async def serve(config: Path, run_dir: Path) -> None:
         await parent_gone()
         server.should_exit = True
 
-    following = asyncio.get_running_loop().create_task(follow_parent())
+    loop = asyncio.get_running_loop()
+    beside = [loop.create_task(follow_parent()), loop.create_task(keeper.run())]
     await server.serve()
-    following.cancel()
+    for task in beside:
+        task.cancel()
     if os.getppid() != parent:
         shutil.rmtree(run_dir, ignore_errors=True)  # the supervisor was killed and cannot clean up
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("duskgate").setLevel(logging.INFO)
     asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -12,19 +12,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from duskgate.admin.following import Following
 from duskgate.admin.health import live_workers
+from duskgate.admin.keeper import Keeper
 from duskgate.admin.metrics import page
-from duskgate.config.current import Current
 from duskgate.proxy.run_dir import DRAINING
 
 
 class AdminApp:
     """The pages of the admin port. ``run_dir`` is where the workers leave their counts and marks."""
 
-    def __init__(self, current: Current, run_dir: Path) -> None:
-        self._current = current
+    def __init__(self, following: Following, keeper: Keeper, run_dir: Path) -> None:
+        self._following = following
+        self._keeper = keeper
         self._run_dir = run_dir
-        self._token = (current.loaded.document.admin.token or "").encode()
+        self._token = (following.loaded.document.admin.token or "").encode()
 
     def build(self) -> Starlette:
         """The ASGI application."""
@@ -44,7 +46,7 @@ class AdminApp:
             headers = {"WWW-Authenticate": 'Bearer realm="duskgate admin"'}
             return JSONResponse({"title": "The admin token is missing or wrong"}, 401, headers)
         live_workers(self._run_dir)
-        body = await run_in_threadpool(page, self._current, self._run_dir)
+        body = await run_in_threadpool(page, self._following, self._keeper, self._run_dir)
         return Response(body, media_type=CONTENT_TYPE_LATEST)
 
     async def health(self, request: Request) -> Response:
@@ -54,7 +56,7 @@ class AdminApp:
     async def ready(self, request: Request) -> Response:
         """200 while at least one worker serves; 503 before, and from the first signal to stop on."""
         serving = len(live_workers(self._run_dir))
-        wanted = self._current.loaded.document.server.workers
+        wanted = self._following.loaded.document.server.workers
         draining = (self._run_dir / DRAINING).exists()
         ready = serving > 0 and not draining
         status = "draining" if draining else "ready" if ready else "not ready"

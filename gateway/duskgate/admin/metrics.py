@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,7 +10,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from duskgate.config.current import Current
+from duskgate.admin.following import Following
+from duskgate.admin.keeper import Keeper, Standing
+from duskgate.policy.accept import Verdict
 from duskgate.policy.plan import Api, Plan, Rule
 
 _LABELS = ("api", "endpoint", "version")
@@ -19,17 +21,24 @@ _LABELS = ("api", "endpoint", "version")
 class PlanCollector(Collector):
     """Metrics that follow from the YAML: when things end, and which YAML it is."""
 
-    def __init__(self, current: Current) -> None:
-        self._current = current
+    def __init__(self, following: Following, standing: Sequence[Standing]) -> None:
+        self._following = following
+        self._standing = standing
 
     def collect(self) -> Iterable[Metric]:
-        self._current.refresh()
-        plan = self._current.loaded.plan
+        self._following.refresh()
+        plan = self._following.plan
         info = GaugeMetricFamily(
             "duskgate_config_info", "1 for the configuration the files hold now.", labels=("digest",)
         )
         info.add_metric((plan.digest,), 1)
-        return info, self._instants(plan, "sunset"), self._instants(plan, "deprecation")
+        return (
+            info,
+            self._instants(plan, "sunset"),
+            self._instants(plan, "deprecation"),
+            *_exceptions(plan),
+            *_gates(self._standing),
+        )
 
     def _instants(self, plan: Plan, kind: str) -> Metric:
         family = GaugeMetricFamily(
@@ -59,9 +68,50 @@ def _endpoint_rules(api: Api) -> Iterator[Rule]:
                 yield rule
 
 
-def page(current: Current, run_dir: Path) -> bytes:
+def _exceptions(plan: Plan) -> Iterator[Metric]:
+    """What puts a sunset off: graces of single consumers, holds of operators."""
+    graces = GaugeMetricFamily(
+        "duskgate_grace_end_timestamp_seconds",
+        "When a consumer's grace ends, seconds since the epoch.",
+        labels=(*_LABELS, "consumer"),
+    )
+    holds = GaugeMetricFamily(
+        "duskgate_hold_end_timestamp_seconds",
+        "When an operator's hold on a sunset ends, seconds since the epoch.",
+        labels=_LABELS,
+    )
+    for rule in ending_rules(plan):
+        place = rule.api, rule.endpoint, rule.version
+        for grace in rule.lifecycle.grace.values():
+            graces.add_metric((*place, grace.consumer), grace.until / 1000)
+        if rule.lifecycle.hold is not None:
+            holds.add_metric(place, rule.lifecycle.hold.until / 1000)
+    yield graces
+    yield holds
+
+
+def _gates(standing: Iterable[Standing]) -> Iterator[Metric]:
+    verdicts = GaugeMetricFamily(
+        "duskgate_gate_verdict",
+        "1 for how an acceptance gate was judged last, 0 for the other verdicts.",
+        labels=(*_LABELS, "verdict"),
+    )
+    holding = GaugeMetricFamily(
+        "duskgate_gate_holding", "1 while an acceptance gate holds its sunset back.", labels=_LABELS
+    )
+    for gate, judged, holds in standing:
+        api, version, endpoint = gate
+        for verdict in Verdict:
+            labels = (api, endpoint, version, verdict.value)
+            verdicts.add_metric(labels, 1 if verdict is judged.verdict else 0)
+        holding.add_metric((api, endpoint, version), 1 if holds else 0)
+    yield verdicts
+    yield holding
+
+
+def page(following: Following, keeper: Keeper, run_dir: Path) -> bytes:
     """The page in Prometheus' text format."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(run_dir))  # type: ignore[no-untyped-call]
-    registry.register(PlanCollector(current))
+    registry.register(PlanCollector(following, keeper.standing))
     return generate_latest(registry)

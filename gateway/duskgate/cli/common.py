@@ -10,7 +10,7 @@ import click
 
 from duskgate.config import InvalidConfig, Loaded, load
 from duskgate.config.errors import ConfigError
-from duskgate.config.scalars import instant_ms
+from duskgate.config.scalars import instant_ms, span_ms
 from duskgate.control.in_force import PlanInForce
 from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.policy.plan import Plan
@@ -74,3 +74,11 @@ def moment(option: str, text: str) -> int:
         return instant_ms(text)
     except ValueError as error:
         fail(f"{option}: {text!r} {error}")
+
+
+def span(option: str, text: str) -> int:
+    """A length of time given on the command line, in ms, or stop."""
+    length = span_ms(text)
+    if not length:
+        fail(f"{option}: {text!r} is not a length of time, such as 12h or 2d")
+    return length

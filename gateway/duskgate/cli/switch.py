@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from duskgate.cli.common import config_argument, fail, load_or_fail, moment
+from duskgate.cli.common import config_argument, fail, load_or_fail, moment, span
 from duskgate.config import Loaded
-from duskgate.config.scalars import span_ms
 from duskgate.control.entries import BrokenEntries
 from duskgate.control.operations import NotSwitched, Operations
 from duskgate.control.switches import entries_in
@@ -44,7 +43,7 @@ def hold(target: str, config: Path, until: str | None, length: str | None, reaso
     if (until is None) == (length is None):
         fail("a hold has an end: give --until or --for")
     now = system_clock()
-    end = moment("--until", until) if until is not None else now + _span(length or "")
+    end = moment("--until", until) if until is not None else now + span("--for", length or "")
     with _operations(config) as operations:
         operations.hold(target, end, reason, by=by, now=now)
     click.echo(f"{target} is held; `duskgate switch release {target}` lets go before")
@@ -142,10 +141,3 @@ def _explained() -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         fail(f"{error.filename}: {reason}; server.state names the folder for it, which must be writable")
-
-
-def _span(text: str) -> int:
-    length = span_ms(text)
-    if not length:
-        fail(f"--for: {text!r} is not a length of time, such as 12h or 2d")
-    return length

@@ -14,8 +14,9 @@ from typing import Any
 from duskgate.control.entries import BrokenEntries, Entries, Sections, parsed
 from duskgate.policy.accept import Verdict
 from duskgate.policy.instants import instant_of_text, rfc3339
+from duskgate.policy.lifecycle import Hold
 from duskgate.policy.plan import WHOLE
-from duskgate.policy.switches import EVERYTHING, Gate, Hold, Judged, Switches, Target
+from duskgate.policy.switches import EVERYTHING, Gate, Judged, Switches, Target
 
 FILE = "switches.json"
 
@@ -60,7 +61,8 @@ def hold_entry(until: int, by: str, reason: str) -> dict[str, str]:
 
 def judged_entry(judged: Judged) -> dict[str, Any]:
     """A gate's verdict as it stands in the file."""
-    return {"verdict": judged.verdict.value, "reasons": list(judged.reasons), "open": judged.open}
+    opened = None if judged.open is None else rfc3339(judged.open)
+    return {"verdict": judged.verdict.value, "reasons": list(judged.reasons), "open": opened}
 
 
 def switches_of(sections: Sections) -> Switches:
@@ -90,7 +92,8 @@ def _hold(entry: Any) -> Hold:
 
 
 def _judged(entry: Any) -> Judged:
-    return Judged(Verdict(entry["verdict"]), tuple(map(str, entry["reasons"])), entry["open"] is True)
+    opened = None if entry["open"] is None else instant_of_text(entry["open"])
+    return Judged(Verdict(entry["verdict"]), tuple(map(str, entry["reasons"])), opened)
 
 
 class SwitchesFile:

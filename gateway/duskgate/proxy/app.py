@@ -12,6 +12,7 @@ from duskgate.middleware import (
     NoticesMiddleware,
     Recorder,
     RefusalMiddleware,
+    RehearsalMiddleware,
     RequestCheckMiddleware,
     UsageMiddleware,
 )
@@ -34,10 +35,12 @@ def build_app(
     trusted_proxies: Iterable[Network] = (),
     max_request_body: int | None = None,
     end_streams_after_sunset: int | None = None,
+    rehearsal_key: bytes = b"",
 ) -> ASGIApp:
     """Put the rooms together. ``plan`` gives the plan in force and is asked once a request.
 
-    ``end_streams_after_sunset`` is in ms, ``None`` for never.
+    ``end_streams_after_sunset`` is in ms, ``None`` for never. ``rehearsal_key`` lets callers who have it ask
+    about other moments; without one nobody may.
     """
     ending = StreamEnding(end_streams_after_sunset, clock)
     forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body, ending)
@@ -45,6 +48,8 @@ def build_app(
     app = DecisionMiddleware(app, flags, clock)
     app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, clock))
     app = IdentityMiddleware(app, plan)
+    if rehearsal_key:
+        app = RehearsalMiddleware(app, rehearsal_key, clock)
     app = ErrorsMiddleware(app)
     app = NoticesMiddleware(app)
     return UsageMiddleware(app, recorder)

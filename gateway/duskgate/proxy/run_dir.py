@@ -13,3 +13,6 @@ DRAINING = "draining"
 LAST_GOOD_CONFIG = "last-good.yaml"
 LAST_GOOD_FLAGS = "last-good-flags.json"
 """Copies of the files in force, for workers that are started while the files are broken."""
+
+SEEN = "seen.json"
+"""A file with the callers seen on each version before its freeze, by api/version."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from duskgate.control.in_force import PlanInForce
 from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.middleware.decision import FlagSource
 from duskgate.policy.plan import Backend, Plan
-from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, LAST_GOOD_FLAGS
+from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, LAST_GOOD_FLAGS, SEEN
 from duskgate.proxy.upstream.backend import BackendUpstream, Observer
 from duskgate.proxy.upstream.httpx import HttpxTransport
 from duskgate.proxy.upstream.native import NativeTransport
@@ -100,6 +101,8 @@ class State:
         self.current = Current.start(config, run_dir / LAST_GOOD_CONFIG if run_dir is not None else None)
         loaded = self.current.loaded
         self.in_force = PlanInForce(loaded)
+        self._seen_path = run_dir / SEEN if run_dir is not None else None
+        self._refresh_seen()
         self.instruments = instruments
         good_flags = run_dir / LAST_GOOD_FLAGS if run_dir is not None else None
         self.flags_file = FlagsFile(loaded.flags_path, good_flags) if loaded.flags_path is not None else None
@@ -121,13 +124,15 @@ class State:
     async def watch(self) -> None:
         """Take over changed files until cancelled."""
         paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
-        switches = self.in_force.switches.path
-        async for _ in changes([*paths, *([switches] if switches.parent.is_dir() else [])]):
+        beside = (self.in_force.switches.path, self._seen_path)
+        paths += [path for path in beside if path is not None and path.parent.is_dir()]
+        async for _ in changes(paths):
             self.refresh()
 
     def refresh(self) -> None:
         """Look at the files; take over what changed and is sound, keep the last good of what is not."""
         self._refresh_switches()
+        self._refresh_seen()
         flags_changed = self._refresh_flags()
         before = self.current.loaded
         result = self.current.refresh(self._prepare, again=flags_changed)
@@ -148,6 +153,15 @@ class State:
             logger.info("switches taken over from %s", self.in_force.switches.path)
         if changed or was_broken != self.in_force.broken:
             self._note("switches", good=not self.in_force.broken)
+
+    def _refresh_seen(self) -> None:
+        """Who called before a freeze, as the admin process found out."""
+        try:
+            text = self._seen_path.read_text(encoding="utf-8") if self._seen_path is not None else "{}"
+        except FileNotFoundError:
+            return
+        seen = {tuple(place.split("/", 1)): frozenset(callers) for place, callers in json.loads(text).items()}
+        self.in_force.remember(seen)
 
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)

@@ -73,7 +73,7 @@ class Worker:
     def _start(self) -> tuple[State, WorkerRecorder]:
         instruments = Instruments()
         state = State(self.config, instruments, self.run_dir)
-        server = state.current.loaded.document.server
+        server, admin = state.current.loaded.document.server, state.current.loaded.document.admin
         recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None)
         self.stack = build_app(
             state.plan,
@@ -83,6 +83,7 @@ class Worker:
             trusted_proxies=server.trusted_proxies,
             max_request_body=server.max_request_body,
             end_streams_after_sunset=server.end_streams_after_sunset,
+            rehearsal_key=(admin.token or "").encode() if server.rehearsal else b"",
         )
         return state, recorder
 

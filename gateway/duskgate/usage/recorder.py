@@ -107,6 +107,15 @@ class WorkerRecorder:
         entry.seconds.append(seconds)
         if exchange.upstream_seconds is not None:
             entry.upstream.append(exchange.upstream_seconds)
+        if exchange.at is None:
+            self._count(exchange, place)
+        if self._log is not None:
+            self._log(scope, exchange, seconds, place)
+        if self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_later(FOLD_SECONDS, self.fold)
+
+    def _count(self, exchange: Exchange, place: Place) -> None:
+        """What counts as use: everything but rehearsals."""
         decision = exchange.decision
         if isinstance(decision, Forward):
             if decision.marks.told:
@@ -120,10 +129,6 @@ class WorkerRecorder:
             self._refused[counted] = self._refused.get(counted, 0) + 1
         for flag, variant in exchange.flags:
             self._count_flag(place[0], flag, variant)
-        if self._log is not None:
-            self._log(scope, exchange, seconds, place)
-        if self._scheduled is None:
-            self._scheduled = asyncio.get_running_loop().call_later(FOLD_SECONDS, self.fold)
 
     def _consumer(self, exchange: Exchange) -> str:
         who = exchange.who

@@ -7,6 +7,7 @@ from duskgate.middleware.identity import IdentityMiddleware
 from duskgate.middleware.lifecycle import LifecycleMiddleware
 from duskgate.middleware.notices import NoticesMiddleware
 from duskgate.middleware.refusal import RefusalMiddleware
+from duskgate.middleware.rehearsal import RehearsalMiddleware
 from duskgate.middleware.request_check import RequestCheckMiddleware
 from duskgate.middleware.usage import Recorder, UsageMiddleware
 
@@ -20,6 +21,7 @@ __all__ = [
     "NoticesMiddleware",
     "Recorder",
     "RefusalMiddleware",
+    "RehearsalMiddleware",
     "RequestCheckMiddleware",
     "UsageMiddleware",
     "exchange_of",

@@ -43,10 +43,11 @@ class DecisionMiddleware:
         plan, request = exchange.plan, exchange.request
         if plan is None or request is None:
             raise RuntimeError("DecisionMiddleware needs IdentityMiddleware outside it")
+        now = exchange.now = self.clock() if exchange.at is None else exchange.at
         bound = route(plan, request)
         if isinstance(bound, Route):
             flags = self._evaluate(bound, exchange) if bound.version is None else NO_FLAGS
-            exchange.decision = conclude(bound, request, flags, self.clock())
+            exchange.decision = conclude(bound, request, flags, now)
         else:
             exchange.decision = bound
         await self.app(scope, receive, send)

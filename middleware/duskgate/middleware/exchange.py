@@ -18,7 +18,8 @@ class Exchange:
     """One request and what became of it.
 
     ``upstream_seconds`` is the time from asking the backend to its response's head. ``failure`` is the
-    problem name of a gateway error. ``reference`` is what a refused caller may quote to support.
+    problem name of a gateway error. ``reference`` is what a refused caller may quote to support. ``at`` is
+    the moment that was asked for in a rehearsal, and ``now`` the one that was decided by, both in ms.
     """
 
     plan: Plan | None = None
@@ -30,12 +31,16 @@ class Exchange:
     upstream_seconds: float | None = None
     failure: str | None = None
     reference: str | None = None
+    at: int | None = None
+    now: int = 0
 
     @property
     def outcome(self) -> str:
         """What happened in one word: see docs/metrics.md for the list."""
         if self.failure is not None:
             return self.failure
+        if self.at is not None:
+            return "rehearsed"
         decision = self.decision
         if isinstance(decision, Forward):
             if not decision.in_grace:

@@ -31,7 +31,7 @@ class RefusalMiddleware:
             await self.app(scope, receive, send)
             return
         exchange.reference = new_reference()
-        problem = problem_of(decision, self.clock())
+        problem = problem_of(decision, exchange.now or self.clock())
         base = exchange.plan.problem_base if exchange.plan is not None else ""
         status, headers, body = render(problem, exchange.request, base, exchange.reference)
         await answer(scope, send, status, headers, body)

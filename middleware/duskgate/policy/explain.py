@@ -69,6 +69,8 @@ def _decided(decision: Decision, request: Request, now: int) -> Iterator[Step]:
         if (instant := getattr(dates, name)) is not None
     ]
     yield Step("lifecycle", ", ".join(given) or "none")
+    if dates.hold is not None:
+        yield Step("hold", f"until {rfc3339(dates.hold.until)} ({dates.hold.by}: {dates.hold.reason})")
     if dates.held_until is not None:
         yield Step("gate", f"unmet or not judged: the sunset waits until {rfc3339(dates.held_until)} at most")
     yield Step("phase", f"{dates.phase(now).value} at {rfc3339(now)}")

@@ -74,12 +74,22 @@ class Grace:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A sunset that is put off until ``until`` (ms), by whom and why."""
+
+    until: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lifecycle:
     """The dates of one version or endpoint. A date that is ``None`` never comes.
 
     ``held_until``: an unmet gate of ``accept`` lets the sunset take effect only then; callers are told the
     sunset itself all the same. ``method`` is the successor's, where it differs, and ``contact`` is whom
-    callers may ask. ``grace_warning`` is how long before its end a grace counts as expiring, in ms.
+    callers may ask. ``grace_warning`` is how long before its end a grace counts as expiring, in ms. ``hold``:
+    an operator has moved the sunset.
     """
 
     announced: int | None = None
@@ -98,6 +108,7 @@ class Lifecycle:
     freeze: Freeze | None = None
     accept: Accept | None = None
     held_until: int | None = None
+    hold: Hold | None = None
 
     @property
     def ends(self) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from duskgate.policy.accept import Verdict
 from duskgate.policy.build import make_routes, with_lifecycle
-from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.lifecycle import Hold, Lifecycle
 from duskgate.policy.plan import WHOLE, Api, Plan, Rule
 
 
@@ -36,22 +36,12 @@ class Target(NamedTuple):
 EVERYTHING = Target()
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A sunset that is put off until ``until`` (ms), by whom and why."""
-
-    until: int
-    by: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """How a gate was judged. ``open``: it has let the sunset take effect, and stays open for good."""
+class Judged(NamedTuple):
+    """How a gate was judged. ``open``: the sunset (ms) that it has let take effect, and for good."""
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
-    open: bool = False
+    open: int | None = None
 
 
 Gate = tuple[str, str, str]
@@ -114,7 +104,7 @@ def _rule(rule: Rule, whole: Rule, switches: Switches) -> Rule:
     lifecycle = _gated(lifecycle, switches.gates.get(gate_of(rule, whole)))
     hold = switches.hold_for(rule)
     if hold is not None:
-        lifecycle = held(lifecycle, hold.until)
+        lifecycle = held(lifecycle, hold)
     if lifecycle.brownouts and any(target.covers(rule) for target in switches.no_brownouts):
         lifecycle = replace(lifecycle, brownouts=())
     seen = switches.seen.get((rule.api, rule.version))
@@ -126,7 +116,7 @@ def _rule(rule: Rule, whole: Rule, switches: Switches) -> Rule:
 def _gated(lifecycle: Lifecycle, judged: Judged | None) -> Lifecycle:
     if lifecycle.accept is None or lifecycle.sunset is None or judged is None:
         return lifecycle
-    waits = not judged.open and lifecycle.accept.holds(judged.verdict)
+    waits = judged.open != lifecycle.sunset and lifecycle.accept.holds(judged.verdict)
     until = gate_bound(lifecycle) if waits else None
     return lifecycle if until == lifecycle.held_until else replace(lifecycle, held_until=until)
 
@@ -139,11 +129,19 @@ def gate_bound(lifecycle: Lifecycle) -> int | None:
     return bound if lifecycle.removed is None else min(bound, lifecycle.removed)
 
 
-def held(lifecycle: Lifecycle, until: int) -> Lifecycle:
+def held(lifecycle: Lifecycle, hold: Hold) -> Lifecycle:
     """The lifecycle with its sunset put off: callers are told the new one, and removal waits for it."""
+    until = hold.until
     if lifecycle.sunset is None or lifecycle.sunset >= until:
         return lifecycle
-    removed = lifecycle.removed if lifecycle.removed is None else max(lifecycle.removed, until)
-    bound = lifecycle.held_until if lifecycle.held_until is None else max(lifecycle.held_until, until)
+    removed = None if lifecycle.removed is None else max(lifecycle.removed, until)
+    bound = None if lifecycle.held_until is None else max(lifecycle.held_until, until)
     grace = {name: one for name, one in lifecycle.grace.items() if one.until > until}
-    return replace(lifecycle, sunset=until, removed=removed, held_until=bound, grace=MappingProxyType(grace))
+    return replace(
+        lifecycle,
+        sunset=until,
+        removed=removed,
+        held_until=bound,
+        grace=MappingProxyType(grace),
+        hold=hold,
+    )

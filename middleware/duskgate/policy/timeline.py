@@ -96,7 +96,8 @@ def _dates(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
     yield from _brownouts(dates)
     if dates.sunset is not None:
         gate = ", if its gate is met" if dates.accept is not None else ""
-        yield dates.sunset, Kind.SUNSET, f"410 Gone{gate}"
+        hold = f", put off by {dates.hold.by}: {dates.hold.reason}" if dates.hold is not None else ""
+        yield dates.sunset, Kind.SUNSET, f"410 Gone{gate}{hold}"
     if dates.held_until is not None:
         yield dates.held_until, Kind.ENFORCED, "410 Gone, whether the gate is met or not"
     for grace in dates.grace.values():

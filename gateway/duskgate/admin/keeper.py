@@ -1,0 +1,185 @@
+"""What one process does for the whole gateway: judging gates, telling workers who is known, warning in time.
+
+It runs in the admin process, so that none of it can slow a request, and so that it is done once however many
+workers there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Set
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from duskgate.admin.following import Following
+from duskgate.control.entries import BrokenEntries
+from duskgate.control.switches import GATES, entries_in, gate_text, judged_entry
+from duskgate.middleware.clock import Clock, system_clock
+from duskgate.policy.accept import Verdict
+from duskgate.policy.instants import rfc3339
+from duskgate.policy.lifecycle import Grace
+from duskgate.policy.plan import Plan, Rule
+from duskgate.policy.switches import Gate, Judged
+from duskgate.policy.timeline import rules, where
+from duskgate.proxy.run_dir import SEEN
+from duskgate.usage.gates import Facts, gates, judge
+
+logger = logging.getLogger("duskgate")
+
+TICK = 5.0
+"""Seconds between two rounds."""
+
+SETTLE = 2_000
+"""Ms after a freeze begins until who was seen before it is looked up: the last of them must be on record."""
+
+REMIND = 86_400_000
+"""Ms between two warnings of the same thing."""
+
+
+class Records(Protocol):
+    """The past, as far as it is kept: for gates, and for freezes."""
+
+    def facts(self) -> Facts | None: ...
+
+    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None: ...
+
+
+class NoRecords:
+    """Nothing is kept."""
+
+    def facts(self) -> Facts | None:
+        return None
+
+    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
+        return None
+
+
+class Standing(NamedTuple):
+    """A gate as it stands: how it was judged last, and whether it holds its sunset back right now."""
+
+    gate: Gate
+    judged: Judged
+    holding: bool
+
+
+class Keeper:
+    """Looks after the plan of ``following``. ``standing`` are its gates, as of the last round."""
+
+    def __init__(
+        self,
+        following: Following,
+        run_dir: Path,
+        records: Callable[[], Records] = NoRecords,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._following = following
+        self._seen_path = run_dir / SEEN
+        self._records = records
+        self._clock = clock
+        self._warned: dict[str, int] = {}
+        self._seen: Mapping[str, list[str]] = {}
+        self._kept: dict[Gate, Judged] = {}
+        self.standing: list[Standing] = []
+
+    async def run(self) -> None:
+        """One round after the other, until cancelled."""
+        while True:
+            try:
+                await asyncio.to_thread(self.round)
+            except Exception:  # a round that fails must not be the last one
+                logger.exception("a round of the keeper failed")
+            await asyncio.sleep(TICK)
+
+    def round(self) -> None:
+        """Look at everything once."""
+        self._following.refresh()
+        plan, now = self._following.plan, self._clock()
+        records = self._records()
+        self._judge(plan, records.facts(), now)
+        self._pass_on_seen(plan, records, now)
+        for key, text in _expiring(plan, now):
+            self._warn(key, text, now)
+
+    def _judge(self, plan: Plan, facts: Facts | None, now: int) -> None:
+        standing = []
+        for gate, rule in gates(plan):
+            told = self._following.told(rule.api, rule.version)
+            judged = judge(gate, rule, facts, plan, told, now)
+            judged = self._keep(gate, judged, now)
+            sunset, bound = rule.lifecycle.sunset, rule.lifecycle.held_until
+            holding = sunset is not None and bound is not None and sunset <= now < bound
+            standing.append(Standing(gate, judged, holding))
+            if holding or (judged.verdict is not Verdict.MET and sunset is not None and now >= sunset):
+                self._warn(f"gate {gate}", _unmet(rule, judged, bound if holding else None), now)
+        self.standing = standing
+
+    def _keep(self, gate: Gate, judged: Judged, now: int) -> Judged:
+        """Put a new verdict on record, where every worker sees it. A gate that is open stays open."""
+        before = self._kept.get(gate) or self._following.judged(gate)
+        if before is not None and before.open is not None and judged.open is None:
+            judged = judged._replace(open=before.open)
+        if before is not None and before._replace(reasons=()) == judged._replace(reasons=()):
+            self._kept[gate] = before
+            return judged
+        entries = entries_in(self._following.loaded.state)
+        try:
+            entries.put(GATES, gate_text(gate), judged_entry(judged), by="duskgate", at=now)
+        except (OSError, BrokenEntries) as error:
+            self._warn("gates", f"the verdict on a gate cannot be kept: {error}", now)
+            return judged
+        self._kept[gate] = judged
+        logger.info("gate %s: %s (%s)", gate_text(gate), judged.verdict.value, "; ".join(judged.reasons))
+        return judged
+
+    def _pass_on_seen(self, plan: Plan, records: Records, now: int) -> None:
+        seen: dict[str, list[str]] = {}
+        for rule, _ in rules(plan):
+            freeze = rule.lifecycle.freeze
+            key = f"{rule.api}/{rule.version}"
+            if freeze is None or key in seen or now < freeze.since + SETTLE:
+                continue
+            found = records.seen_before(rule.api, rule.version, freeze.since)
+            if found is None:
+                self._warn(
+                    f"freeze {key}", f"{key}: nobody is kept off, there is no ledger of who came before", now
+                )
+            else:
+                seen[key] = sorted(found)
+        if seen != self._seen:
+            self._seen = seen
+            draft = self._seen_path.with_name(f"{self._seen_path.name}.{os.getpid()}")
+            draft.write_text(json.dumps(seen), encoding="utf-8")
+            draft.replace(self._seen_path)
+
+    def _warn(self, key: str, text: str, now: int) -> None:
+        if now - self._warned.get(key, -REMIND) >= REMIND:
+            self._warned[key] = now
+            logger.warning("%s", text)
+
+
+def _unmet(rule: Rule, judged: Judged, until: int | None) -> str:
+    reasons = "; ".join(judged.reasons)
+    if until is None:
+        return f"gate of {where(rule)} {judged.verdict.value}, its sunset took effect all the same: {reasons}"
+    return (
+        f"gate of {where(rule)} {judged.verdict.value}, its sunset is held until {rfc3339(until)}: {reasons}"
+    )
+
+
+def expiring(plan: Plan, now: int) -> Iterator[tuple[Rule, Grace]]:
+    """Every grace that ends soon."""
+    for rule, whole in rules(plan):
+        for grace in rule.lifecycle.grace.values():
+            own = rule is whole or whole.lifecycle.grace.get(grace.consumer) != grace
+            if own and now < grace.until and rule.lifecycle.expiring(grace, now):
+                yield rule, grace
+
+
+def _expiring(plan: Plan, now: int) -> Iterator[tuple[str, str]]:
+    for rule, grace in expiring(plan, now):
+        key = f"grace {where(rule)} {grace.consumer}"
+        ends = f"grace of {grace.consumer} for {where(rule)} ends {rfc3339(grace.until)}"
+        yield key, f"grace_expiring: {ends} (owner {grace.owner}: {grace.reason})"

@@ -1,0 +1,169 @@
+"""Judging acceptance gates: is it safe to let a sunset take effect, by what is known of who still calls?
+
+Pure: what is known comes in as ``Facts``, and now as an argument. A condition that looks back further than
+the records do cannot be judged, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple, Protocol, assert_never
+
+from duskgate.policy.accept import (
+    Accept,
+    Condition,
+    ContactsNotified,
+    CriticalUnseen,
+    OldShare,
+    SuccessorErrors,
+    Verdict,
+)
+from duskgate.policy.instants import rfc3339
+from duskgate.policy.plan import Consumer, Plan, Rule
+from duskgate.policy.switches import Gate, Judged, gate_of
+from duskgate.policy.timeline import rules
+
+
+class Served(NamedTuple):
+    """Requests of one version in a span of time: how many were answered, how many of them with 5xx."""
+
+    requests: int
+    errors: int
+
+
+class Facts(Protocol):
+    """What is known of past requests. Instants in ms; callers by their label."""
+
+    def begins(self) -> int | None:
+        """When the records begin; ``None`` if there are none."""
+        ...
+
+    def served(self, api: str, endpoint: str, since: int) -> Mapping[str, Served]:
+        """By version. ``endpoint`` is ``*`` for all of them."""
+        ...
+
+    def callers(self, api: str, version: str, endpoint: str, since: int) -> Mapping[str, int]:
+        """Who called since then, and when last."""
+        ...
+
+
+class _Case(NamedTuple):
+    """One gate to judge. ``told`` are the consumers on record as told of the version's end."""
+
+    rule: Rule
+    endpoint: str
+    facts: Facts
+    consumers: Mapping[str, Consumer]
+    told: Collection[str]
+    now: int
+
+
+Finding = tuple[Verdict, str]
+
+
+def gates(plan: Plan) -> Iterator[tuple[Gate, Rule]]:
+    """Every gate of a plan, with the rule it is before."""
+    for rule, whole in rules(plan):
+        gate = gate_of(rule, whole)
+        if rule.lifecycle.accept is not None and gate[2] == rule.endpoint:
+            yield gate, rule
+
+
+def judge(gate: Gate, rule: Rule, facts: Facts | None, plan: Plan, told: Collection[str], now: int) -> Judged:
+    """Judge a gate at an instant (ms). ``facts`` is ``None`` where nothing is recorded.
+
+    ``told`` are the consumers on record as told. All conditions must be met; of several verdicts the worst
+    counts, and its reasons are given.
+    """
+    accept = rule.lifecycle.accept
+    if accept is None:
+        raise ValueError("a rule without a gate")
+    if facts is None:
+        return _opened(Judged(Verdict.UNKNOWN, ("there is no ledger to judge it by",)), rule, accept, now)
+    case = _Case(rule, gate[2], facts, plan.identity.consumers, told, now)
+    found = [_condition(condition, case) for condition in accept.conditions]
+    worst = min((verdict for verdict, _ in found), key=_SEVERITY.index)
+    reasons = tuple(reason for verdict, reason in found if verdict is worst)
+    return _opened(Judged(worst, reasons), rule, accept, now)
+
+
+_SEVERITY = (Verdict.UNMET, Verdict.UNKNOWN, Verdict.MET)
+
+
+def _opened(judged: Judged, rule: Rule, accept: Accept, now: int) -> Judged:
+    """A gate that lets its sunset take effect stays open: a version never comes back by itself."""
+    sunset = rule.lifecycle.sunset
+    opens = sunset is not None and now >= sunset and not accept.holds(judged.verdict)
+    return judged._replace(open=sunset) if opens else judged
+
+
+def _condition(condition: Condition, case: _Case) -> Finding:
+    since = case.now - condition.over
+    begins = case.facts.begins()
+    if begins is None or begins > since:
+        age = "empty" if begins is None else f"kept only since {rfc3339(begins)}"
+        return Verdict.UNKNOWN, f"the ledger is {age}, and {_name(condition)} looks back to {rfc3339(since)}"
+    match condition:
+        case OldShare():
+            return _old_share(condition, case, since)
+        case CriticalUnseen():
+            return _critical_unseen(case, since)
+        case SuccessorErrors():
+            return _successor_errors(condition, case, since)
+        case ContactsNotified():
+            return _contacts_notified(case, since)
+        case _:
+            assert_never(condition)
+
+
+_NAMES = {
+    OldShare: "old_share",
+    CriticalUnseen: "critical_unseen",
+    SuccessorErrors: "successor_errors",
+    ContactsNotified: "contacts_notified",
+}
+
+
+def _name(condition: Condition) -> str:
+    return _NAMES[type(condition)]
+
+
+def _old_share(condition: OldShare, case: _Case, since: int) -> Finding:
+    served = case.facts.served(case.rule.api, case.endpoint, since)
+    total = sum(one.requests for one in served.values())
+    old = served.get(case.rule.version, Served(0, 0)).requests
+    share = old / total if total else 0.0
+    verdict = Verdict.MET if share < condition.below or old == 0 else Verdict.UNMET
+    return verdict, f"old_share: {old} of {total} requests, {share:.2%}; wanted below {condition.below:.2%}"
+
+
+def _critical_unseen(case: _Case, since: int) -> Finding:
+    callers = case.facts.callers(case.rule.api, case.rule.version, case.endpoint, since)
+    seen = {
+        name: at for name, at in callers.items() if name in case.consumers and case.consumers[name].critical
+    }
+    if not seen:
+        return Verdict.MET, "critical_unseen: no critical consumer called"
+    last = ", ".join(f"{name} on {rfc3339(at)}" for name, at in sorted(seen.items()))
+    return Verdict.UNMET, f"critical_unseen: called by {last}"
+
+
+def _successor_errors(condition: SuccessorErrors, case: _Case, since: int) -> Finding:
+    served = case.facts.served(case.rule.api, case.endpoint, since)
+    successor = case.rule.lifecycle.successor or ""
+    new, old = served.get(successor, Served(0, 0)), served.get(case.rule.version, Served(0, 0))
+    if new.requests == 0:
+        return Verdict.UNKNOWN, f"successor_errors: nobody called {successor}"
+    rate = new.errors / new.requests
+    before = old.errors / old.requests if old.requests else 0.0
+    verdict = Verdict.MET if rate <= before + condition.tolerance else Verdict.UNMET
+    compared = f"{successor} {rate:.2%} of {new.requests}, {case.rule.version} {before:.2%} of {old.requests}"
+    return verdict, f"successor_errors: {compared}; {condition.tolerance:.2%} more is all right"
+
+
+def _contacts_notified(case: _Case, since: int) -> Finding:
+    callers = case.facts.callers(case.rule.api, case.rule.version, case.endpoint, since)
+    missing = sorted(name for name in callers if name in case.consumers and name not in case.told)
+    if missing:
+        return Verdict.UNMET, f"contacts_notified: not told yet: {', '.join(missing)}"
+    return Verdict.MET, "contacts_notified: everybody known who calls was told"
