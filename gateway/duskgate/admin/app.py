@@ -1,8 +1,7 @@
-"""The admin server's application: /metrics, /healthz, /readyz. On a port of its own, never the data port."""
+"""The admin server's application: metrics, health, switches. On a port of its own, never the data port."""
 
 from __future__ import annotations
 
-import hmac
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,38 +12,43 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from duskgate.admin.following import Following
+from duskgate.admin.guard import Guard
 from duskgate.admin.health import live_workers
 from duskgate.admin.keeper import Keeper
 from duskgate.admin.metrics import page
+from duskgate.admin.switches import SwitchesApi
+from duskgate.middleware.clock import Clock, system_clock
 from duskgate.proxy.run_dir import DRAINING
 
 
 class AdminApp:
     """The pages of the admin port. ``run_dir`` is where the workers leave their counts and marks."""
 
-    def __init__(self, following: Following, keeper: Keeper, run_dir: Path) -> None:
+    def __init__(
+        self, following: Following, keeper: Keeper, run_dir: Path, clock: Clock = system_clock
+    ) -> None:
         self._following = following
         self._keeper = keeper
         self._run_dir = run_dir
-        self._token = (following.loaded.document.admin.token or "").encode()
+        self._clock = clock
 
     def build(self) -> Starlette:
         """The ASGI application."""
+        guard = Guard(self._following.loaded.document.admin.token or "")
+        switches = SwitchesApi(self._following, self._keeper, guard, self._clock)
         app = Starlette(
             routes=[
-                Route("/metrics", self.metrics),
+                Route("/metrics", guard.shown(self.metrics)),
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
+                *switches.routes(),
             ]
         )
         app.router.redirect_slashes = False
         return app
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus' text format. Needs the token, where one is set."""
-        if not self._allowed(request):
-            headers = {"WWW-Authenticate": 'Bearer realm="duskgate admin"'}
-            return JSONResponse({"title": "The admin token is missing or wrong"}, 401, headers)
+        """Prometheus' text format."""
         live_workers(self._run_dir)
         body = await run_in_threadpool(page, self._following, self._keeper, self._run_dir)
         return Response(body, media_type=CONTENT_TYPE_LATEST)
@@ -62,9 +66,3 @@ class AdminApp:
         status = "draining" if draining else "ready" if ready else "not ready"
         body = {"status": status, "workers": serving, "wanted": wanted}
         return JSONResponse(body, 200 if ready else 503)
-
-    def _allowed(self, request: Request) -> bool:
-        if not self._token:
-            return True
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
