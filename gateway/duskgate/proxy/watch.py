@@ -58,18 +58,22 @@ class DisconnectWatch:
     def __init__(self) -> None:
         self._under_way: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, receive: Receive, body: RequestBody, longest: float | None) -> Watched:
         """Watch over the current task from the next tick but one on, until ``stop``.
 
         ``longest`` is how long it may take in all, in seconds.
         """
-        deadline = NEVER if longest is None else asyncio.get_running_loop().time() + longest
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()  # kept: asking costs a system call in Python 3.11
+        deadline = NEVER if longest is None else loop.time() + longest
         watched = Watched(receive, body, deadline)
-        watched.task = asyncio.current_task()
+        watched.task = asyncio.current_task(loop)
         self._under_way.add(watched)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+            self._timer = loop.call_later(TICK, self._tick)
         return watched
 
     def stop(self, watched: Watched) -> None:

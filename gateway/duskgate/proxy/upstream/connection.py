@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
-        response = self._response = Response(self, bodiless=head_only)
+        response = self._response = Response(self, self._loop, bodiless=head_only)
         self._deadlines.add(self)
         if body is None:
             self.deadline = self._loop.time() + self._response_timeout

@@ -55,6 +55,7 @@ class Pool:
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call in Python 3.11
 
     @property
     def active(self) -> int:
@@ -63,7 +64,7 @@ class Pool:
 
     def take(self) -> Connection | None:
         """The youngest idle connection that is still good, if there is one."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         while self._idle:
             connection = self._idle.pop()
             if now - connection.idle_since < self._limits.idle:
@@ -93,7 +94,7 @@ class Pool:
             raise
 
     async def _dial(self) -> Connection:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
 
         def make() -> Connection:
             return Connection(self, self._deadlines, self._timeouts)
@@ -112,7 +113,7 @@ class Pool:
         """A connection that became free, or ``None`` for the right to open one."""
         if len(self._waiters) >= self._limits.waiting:
             raise Overloaded("too many requests wait for the backend")
-        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiters.append(waiter)
         try:
             async with asyncio.timeout(self._limits.wait):
@@ -144,7 +145,7 @@ class Pool:
         if not reusable:
             self._slot_freed()
             return
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         if self._closed or now - connection.born > self._limits.age:
             self._drop(connection)
             return
@@ -155,7 +156,7 @@ class Pool:
         connection.idle_since = now
         self._idle.append(connection)
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._limits.idle, self._sweep)
+            self._sweeper = self._loop.call_later(self._limits.idle, self._sweep)
 
     def died(self, connection: Connection) -> None:
         """A connection ended outside an exchange."""
@@ -184,7 +185,7 @@ class Pool:
     def _sweep(self) -> None:
         """Close what has been idle for too long; the oldest stand on the left."""
         self._sweeper = None
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         while self._idle and loop.time() - self._idle[0].idle_since >= self._limits.idle:
             self._drop(self._idle.popleft())
         if self._idle:

@@ -35,6 +35,7 @@ class Response:
     __slots__ = (
         "_given_back",
         "_head_bytes",
+        "_loop",
         "_size",
         "_source",
         "_waiter",
@@ -50,8 +51,9 @@ class Response:
         "touched",
     )
 
-    def __init__(self, source: Source, *, bodiless: bool) -> None:
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, *, bodiless: bool) -> None:
         self._source = source
+        self._loop = loop
         self._given_back = False
         self._head_bytes = 0
         self.paused = False
@@ -112,7 +114,7 @@ class Response:
 
     async def wait(self) -> None:
         """Wait until ``wake``."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
