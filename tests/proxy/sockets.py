@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 import uvicorn
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import Server, ServerConnection, serve, unix_serve
 from websockets.typing import Subprotocol
@@ -53,11 +54,15 @@ def choose(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subp
 class SocketBackend:
     """A WebSocket server; ``scripts`` maps a part of the path to what is done with a connection.
 
-    ``closed`` gets the code and reason with which each connection ended, as this side saw it.
+    What asks for no WebSocket is answered with ``health`` and ``name``. ``closed`` gets the code and reason
+    with which each connection ended, as this side saw it.
     """
 
+    name: str = ""
+    health: HTTPStatus = HTTPStatus.OK
     scripts: dict[str, Script] = field(default_factory=dict)
     opened: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     closed: Queue[tuple[int | None, str | None]] = field(default_factory=Queue)
 
     def reset(self) -> None:
@@ -65,9 +70,13 @@ class SocketBackend:
         self.opened.clear()
         self.closed = Queue()
 
-    def asked(self, connection: ServerConnection, request: Request) -> None:
+    def asked(self, connection: ServerConnection, request: Request) -> Response | None:
         """Before a handshake is answered."""
+        if "Upgrade" not in request.headers:
+            self.requests.append(request)
+            return connection.respond(self.health, self.name)
         self.opened.append(request)
+        return None
 
     def __call__(self, connection: ServerConnection) -> None:
         request, closed = connection.request, self.closed

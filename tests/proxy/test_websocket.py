@@ -47,6 +47,7 @@ backends:
   raw: {{url: "http://127.0.0.1:{raw}", timeouts: {{connect: 1s, response: 700ms}}}}
   nobody: {{url: "http://127.0.0.1:{nobody}"}}
   either: {{targets: ["http://127.0.0.1:{nobody}", "http://127.0.0.1:{ws}"], retries: 1}}
+  single: {{url: "http://127.0.0.1:{ws}", max_requests: 1}}
   unix: {{url: "unix:{folder}/ws.sock"}}
   tls: {{url: "https://localhost:{tls}", tls: {{ca: "{folder}/cert.pem"}}}}
   strange: {{url: "https://localhost:{tls}"}}
@@ -62,6 +63,7 @@ apis:
       v4: {{backend: ws, rewrite: /internal/v4}}
       named: {{backend: named}}
       either: {{backend: either}}
+      single: {{backend: single, lifecycle: *told}}
       unix: {{backend: unix}}
       tls: {{backend: tls}}
       strange: {{backend: strange}}
@@ -411,6 +413,22 @@ def test_a_backend_that_says_nothing(gateway: Gateway) -> None:
     assert problem(answer) == (504, "backend-timeout")
     for name, value in NOTICES:
         assert values(answer, name) == value
+
+
+def test_more_than_the_backend_may_have_are_shed(gateway: Gateway) -> None:
+    with opened(gateway.port, "/ws/single/x") as caller:
+        answer = handshake(gateway.port, b"/ws/single/x")
+        assert problem(answer) == (503, "overloaded")
+        assert values(answer, b"retry-after") == [b"1"]
+        for name, value in NOTICES:
+            assert values(answer, name) == value
+        caller.send("the first one goes on")
+        assert caller.recv(timeout=5) == "the first one goes on"
+
+    def has_place() -> bool | None:
+        return handshake(gateway.port, b"/ws/single/x").startswith(b"HTTP/1.1 101 ") or None
+
+    eventually(has_place, "a place once the first one is closed", 5)
 
 
 def test_a_certificate_nobody_trusts(gateway: Gateway) -> None:

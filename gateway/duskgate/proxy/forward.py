@@ -62,7 +62,7 @@ class ForwardApp:
         self.max_body = max_body
         self.ending = ending
         self.watch = DisconnectWatch()
-        self.websockets = WebSockets(headers, ending)
+        self.websockets = WebSockets(upstreams, headers, ending)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)

@@ -7,8 +7,8 @@ messages pass whole, however they were cut into frames.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar, cast
@@ -19,16 +19,15 @@ from websockets.exceptions import ConnectionClosed
 from duskgate.middleware.asgi import Message, Receive, Scope, Send, answer
 from duskgate.middleware.exchange import Exchange, exchange_of
 from duskgate.policy.decision import Forward
-from duskgate.policy.plan import Backend
 from duskgate.policy.request import Request
 from duskgate.proxy.body import ClientGone
 from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders
+from duskgate.proxy.upstream.protocol import Upstream
 from duskgate.proxy.upstream.websocket import (
     CLOSE_SECONDS,
     MOST_MESSAGE_BYTES,
     Refused,
-    WebSocketUpstream,
     answered_headers,
 )
 
@@ -63,10 +62,12 @@ CALLER_STALLED = End(GOING_AWAY, GOING_AWAY, "caller stalled", "cancelled")
 class WebSockets:
     """Relays the WebSockets that are to be forwarded."""
 
-    def __init__(self, headers: RequestHeaders, ending: StreamEnding) -> None:
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], headers: RequestHeaders, ending: StreamEnding
+    ) -> None:
+        self.upstreams = upstreams
         self.headers = headers
         self.ending = ending
-        self._upstreams: dict[str, WebSocketUpstream] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Relay one WebSocket to its end.
@@ -75,36 +76,34 @@ class WebSockets:
         ``noticing`` makes.
         """
         exchange = exchange_of(scope)
+        upstream, opening = self._opening(scope, exchange)
         await receive()  # websocket.connect, the first message of every handshake
         started = perf_counter()
-        try:
-            connection = await self._open(scope, exchange)
-        except Refused as refused:
-            await answer(scope, send, refused.status, refused.headers, refused.body)
-            return
-        finally:
-            exchange.upstream_seconds = perf_counter() - started
-        relay = _Relay(receive, send, connection, self._upstream(exchange).backend.timeouts.idle or None)
-        end: End | None = None
-        try:
-            end = await self._relay(relay, exchange)
-            exchange.failure = end.failure
-        finally:
-            await relay.close(end)
+        async with AsyncExitStack() as held:
+            try:
+                connection = await held.enter_async_context(opening)
+            except Refused as refused:
+                await answer(scope, send, refused.status, refused.headers, refused.body)
+                return
+            finally:
+                exchange.upstream_seconds = perf_counter() - started
+            relay = _Relay(receive, send, connection, upstream.idle or None)
+            end: End | None = None
+            try:
+                end = await self._relay(relay, exchange)
+                exchange.failure = end.failure
+            finally:
+                await relay.close(end)
 
-    async def _open(self, scope: Scope, exchange: Exchange) -> ClientConnection:
+    def _opening(
+        self, scope: Scope, exchange: Exchange
+    ) -> tuple[Upstream, AbstractAsyncContextManager[ClientConnection]]:
         decision, request, plan = exchange.decision, exchange.request, exchange.plan
         if not isinstance(decision, Forward) or request is None or plan is None:
             raise RuntimeError("a WebSocket was to be relayed that is not to be forwarded")
+        upstream = self.upstreams[decision.rule.backend]
         headers = self.headers.for_backend(scope, request, plan.read)
-        return await self._upstream(exchange).open(decision.target, headers, subprotocols(request))
-
-    def _upstream(self, exchange: Exchange) -> WebSocketUpstream:
-        backend = backend_of(exchange)
-        found = self._upstreams.get(backend.name)
-        if found is None or found.backend != backend:
-            found = self._upstreams[backend.name] = WebSocketUpstream(backend)
-        return found
+        return upstream, upstream.websocket(decision.target, headers, subprotocols(request))
 
     async def _relay(self, relay: _Relay, exchange: Exchange) -> End:
         try:
@@ -124,14 +123,6 @@ def noticing(call: Call) -> Call:
             raise ClientGone from error
 
     return cast(Call, noticed)
-
-
-def backend_of(exchange: Exchange) -> Backend:
-    """The backend of a request that is forwarded, from the plan that decided it."""
-    decision, plan = exchange.decision, exchange.plan
-    if not isinstance(decision, Forward) or plan is None:
-        raise RuntimeError("a request without a backend")
-    return plan.backends[decision.rule.backend]
 
 
 def subprotocols(request: Request) -> list[str]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
+from websockets.asyncio.client import ClientConnection
+
 from duskgate.policy.plan import Backend
+from duskgate.policy.request import Header
 from duskgate.proxy.upstream.health import HealthRules, TargetHealth
 from duskgate.proxy.upstream.probe import probe
 from duskgate.proxy.upstream.protocol import (
@@ -17,6 +21,7 @@ from duskgate.proxy.upstream.protocol import (
     UpstreamRequest,
     UpstreamResponse,
 )
+from duskgate.proxy.upstream.websocket import Refused, WebSocketTransport
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2: asking twice does no more than asking once."""
@@ -50,18 +55,31 @@ class Observer(Protocol):
 
 
 class Target:
-    """One base URL of a backend."""
+    """One base URL of a backend. ``websockets`` is how many are open there, or about to be."""
 
-    __slots__ = ("base", "health", "transport")
+    __slots__ = ("base", "health", "transport", "websockets")
 
     def __init__(self, base: str, transport: Transport, rules: HealthRules) -> None:
         self.base = base
         self.transport = transport
         self.health = TargetHealth(rules)
+        self.websockets = 0
+
+    @contextmanager
+    def one_websocket(self) -> Iterator[None]:
+        """Count a WebSocket as under way here until the block ends."""
+        self.websockets += 1
+        try:
+            yield
+        finally:
+            self.websockets -= 1
 
 
 class BackendUpstream:
-    """An ``Upstream`` that balances over a backend's targets by the fewest requests under way."""
+    """An ``Upstream`` that balances over a backend's targets by the fewest requests under way.
+
+    A WebSocket is under way from its handshake to its end.
+    """
 
     def __init__(
         self,
@@ -78,6 +96,7 @@ class BackendUpstream:
         self._loop = asyncio.get_running_loop()
         rules = rules or HealthRules()
         self._targets = [Target(base, make(base, backend), rules) for base in backend.targets]
+        self._websocket_transport = WebSocketTransport(backend)
         self._turn = 0
         self._saved = MOST_SAVED
         self._probes = [self._loop.create_task(self._probe(target)) for target in self._probed()]
@@ -87,18 +106,12 @@ class BackendUpstream:
 
     @property
     def active(self) -> int:
-        """Requests under way."""
-        return sum(target.transport.active for target in self._targets)
+        """Requests and WebSockets under way."""
+        return sum(target.transport.active + target.websockets for target in self._targets)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a request to the target that suits best; to another if it fails and it may be repeated."""
-        limit = self._backend.max_requests
-        if limit is not None and self.active >= limit:
-            self._observer.failed(self._backend.name, "shed")
-            raise Overloaded("the backend has as many requests under way as it may")
-        if self._saved < MOST_SAVED:
-            self._saved += BUDGET
-        target = self._targets[0] if len(self._targets) == 1 else self._choose(None)
+        target = self._admit()
         attempts = self._backend.retries
         while True:
             try:
@@ -111,9 +124,50 @@ class BackendUpstream:
                 target.health.succeeded()
                 return response
             attempts -= 1
-            self._saved -= 1
-            self._observer.retried(self._backend.name)
-            target = self._choose(target)
+            target = self._another(target)
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: bytes, headers: list[Header], subprotocols: Sequence[str]
+    ) -> AsyncIterator[ClientConnection]:
+        """Open a WebSocket to the target that suits best; to another if there is no connection to it."""
+        target = self._admit()
+        attempts = self._backend.retries
+        while True:
+            with target.one_websocket():
+                try:
+                    connection = await self._websocket_transport.open(
+                        target.base, path, headers, subprotocols
+                    )
+                except UpstreamError as error:
+                    self._failed(target, error)
+                    if attempts == 0 or self._saved < 1 or not isinstance(error, ConnectError):
+                        raise
+                except Refused:
+                    target.health.succeeded()
+                    raise
+                else:
+                    target.health.succeeded()
+                    yield connection
+                    return
+            attempts -= 1
+            target = self._another(target)
+
+    def _admit(self) -> Target:
+        """The first target to ask. Raises Overloaded if as much is under way as may be."""
+        limit = self._backend.max_requests
+        if limit is not None and self.active >= limit:
+            self._observer.failed(self._backend.name, "shed")
+            raise Overloaded("the backend has as many requests under way as it may")
+        if self._saved < MOST_SAVED:
+            self._saved += BUDGET
+        return self._targets[0] if len(self._targets) == 1 else self._choose(None)
+
+    def _another(self, failed: Target) -> Target:
+        """The target to ask after one failed, at the cost of a saved retry."""
+        self._saved -= 1
+        self._observer.retried(self._backend.name)
+        return self._choose(failed)
 
     def _choose(self, besides: Target | None) -> Target:
         """The available target with the fewest requests under way for its share; of all if none is."""
@@ -125,7 +179,7 @@ class BackendUpstream:
         start = self._turn % len(wanted)
         return min(
             [*wanted[start:], *wanted[:start]],
-            key=lambda one: (one.transport.active + 1) / one.health.share(now),
+            key=lambda one: (one.transport.active + one.websockets + 1) / one.health.share(now),
         )
 
     def _failed(self, target: Target, error: UpstreamError) -> None:

@@ -43,7 +43,8 @@ class TargetHealth:
     def share(self, now: float) -> float:
         """The part of its usual requests that the target should get: grows to 1 after it came back."""
         since = now - max(self._returned, self._ejected_until if self._ejections else float("-inf"))
-        return max(0.1, min(1.0, since / self._rules.slow_return))
+        part = since / self._rules.slow_return
+        return 1.0 if part >= 1.0 else max(0.1, part)
 
     def succeeded(self) -> None:
         """The target gave an answer."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+from websockets.asyncio.client import ClientConnection
 
 from duskgate.policy.request import Header
 
@@ -42,7 +45,7 @@ class UpstreamResponse(Protocol):
 
 
 class Upstream(Protocol):
-    """Sends requests to one backend.
+    """Sends requests to one backend, and opens WebSockets to it.
 
     ``longest`` is how long an exchange may take in all, ``idle`` how long a caller may take for one piece of
     a response; both in seconds, ``None`` for no bound.
@@ -56,6 +59,15 @@ class Upstream(Protocol):
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a request and wait for the response's head. Raises UpstreamError."""
+        ...
+
+    def websocket(
+        self, path: bytes, headers: list[Header], subprotocols: Sequence[str]
+    ) -> AbstractAsyncContextManager[ClientConnection]:
+        """A WebSocket, which counts as under way until the block ends; closing it is the caller's part.
+
+        ``path`` is the raw path and query. Raises UpstreamError, or Refused where the backend declines.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from itertools import cycle
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection
@@ -73,36 +72,27 @@ class Handshake(ClientProtocol):
         return Request(self._target, headers)
 
 
-class WebSocketUpstream:
-    """Opens WebSockets to one backend; several targets are asked in turn.
+class WebSocketTransport:
+    """Opens WebSockets to the targets of one backend.
 
     Raises OSError if the files of its ``tls`` cannot be used.
     """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._turn = cycle([Address.of(base) for base in backend.targets])
-        secure = any(base.startswith("https:") for base in backend.targets)
+        self._addresses = {base: Address.of(base) for base in backend.targets}
+        secure = any(address.scheme == "https" for address in self._addresses.values())
         self._tls = client_context(backend) if secure else None
 
     async def open(
-        self, target: bytes, headers: list[Header], subprotocols: Sequence[str]
+        self, base: str, target: bytes, headers: list[Header], subprotocols: Sequence[str]
     ) -> ClientConnection:
-        """Open a WebSocket. Raises UpstreamError, or Refused where the backend answers but declines.
+        """Open a WebSocket to one of the base URLs.
 
-        Where a target cannot be reached the next is asked, ``retries`` times: nothing had been sent.
+        Raises UpstreamError, or Refused where the backend answers but declines.
         """
+        address = self._addresses[base]
         headers = [header for header in headers if not header[0].startswith(_OWN)]
-        for _ in range(self.backend.retries):
-            try:
-                return await self._open(next(self._turn), target, headers, subprotocols)
-            except ConnectError:
-                continue
-        return await self._open(next(self._turn), target, headers, subprotocols)
-
-    async def _open(
-        self, address: Address, target: bytes, headers: list[Header], subprotocols: Sequence[str]
-    ) -> ClientConnection:
         if self.backend.host_header != "preserve":
             headers = [(b"host", address.authority), *(one for one in headers if one[0] != b"host")]
         handshake = Handshake(address.prefix + target, headers, subprotocols)
