@@ -70,6 +70,10 @@ class Server(Section):
         Listen("127.0.0.1", 8080), description="Address and port for the callers' requests."
     )
     workers: Annotated[Integer, Field(ge=1, le=512)] = Field(1, description="Worker processes.")
+    max_connections: Annotated[Integer, Field(ge=1, le=1_000_000)] = Field(
+        1024, description="Connections open at once, in each worker; further ones wait."
+    )
+    http2: Flag = Field(True, description="HTTP/2 for clients that begin with it.")
     trusted_proxies: list[Peer] = Field(
         [], description="Peers whose X-Forwarded-* and Forwarded headers are believed."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -25,6 +26,9 @@ from duskgate.proxy.run_dir import WORKERS
 RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus-client when it is first imported: by workers, and never by the supervisor."""
 
+FILES_BESIDES = 256
+"""Open files of a worker that are no connections: code, counts, watches, what the server keeps."""
+
 
 @click.command()
 @config_argument
@@ -37,6 +41,7 @@ def serve(config: Path) -> None:
     reserve("admin.listen", document.admin.listen)
     os.environ[IDENTITY_KEY] = identity_key(os.environ).decode()
     set_up_logging()
+    warn_of_few_files(document.server.max_connections)
     with tempfile.TemporaryDirectory(prefix="duskgate-") as run:
         run_dir = Path(run)
         (run_dir / WORKERS).mkdir()
@@ -59,6 +64,21 @@ def reserve(key: str, listen: Listen) -> None:
         except OSError as error:
             reason = error.strerror or str(error)
             fail(f"{key}: cannot listen on {listen}: {reason}; stop what uses it, or choose another port")
+
+
+def warn_of_few_files(connections: int) -> None:
+    """Say so if the system lets a worker open fewer files than so many connections need.
+
+    A worker that runs out of them answers nobody new. Granian raises the soft limit to the hard one itself.
+    """
+    wanted = FILES_BESIDES + 2 * connections  # a caller's connection, and one to a backend
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        click.echo(
+            f"warning: server.max_connections: {connections} connections can need {wanted} open files, and"
+            f" the system allows {hard}: set LimitNOFILE= or ulimit -n higher, or max_connections lower",
+            err=True,
+        )
 
 
 def _run(loaded: Loaded, run_dir: Path) -> None:

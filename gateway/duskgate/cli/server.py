@@ -18,6 +18,9 @@ from duskgate.proxy.run_dir import DRAINING
 MOST_HEAD_BYTES = 128 * 1024
 """Larger request heads are refused with 431 by the server."""
 
+PING_MS = 30_000
+"""A client of HTTP/2 that answers no ping, sent after such a silence, for 20 s more is gone."""
+
 SHORTEST_LIFETIME = 60
 """Seconds; granian recycles no worker that is younger."""
 
@@ -36,10 +39,11 @@ class DrainingServer(MPServer):
             port=settings.listen.port,
             interface=Interfaces.ASGI,
             workers=settings.workers,
+            backpressure=settings.max_connections,
             loop=Loops.uvloop,
-            http=HTTPModes.auto,
+            http=HTTPModes.auto if settings.http2 else HTTPModes.http1,
             http1_settings=HTTP1Settings(max_buffer_size=MOST_HEAD_BYTES),
-            http2_settings=HTTP2Settings(max_headers_size=MOST_HEAD_BYTES),
+            http2_settings=HTTP2Settings(max_headers_size=MOST_HEAD_BYTES, keep_alive_interval=PING_MS),
             log_level=LogLevels.warning,
             log_dictconfig=SERVER_LOG,
             respawn_failed_workers=True,
