@@ -1,4 +1,4 @@
-"""One real gateway on granian in front of backends that each test scripts: by both transports."""
+"""One real gateway in front of a backend that each test scripts: by both transports, and on two servers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.backends import RawBackend, exchange, raw_backend
+from tests.proxy.sockets import on_uvicorn
 from tests.running import free_ports, process
 
 YAML = """
@@ -46,9 +46,9 @@ class Proxy:
     """The gateway and its backend. ``via`` is the api, and so the transport, that a test goes through."""
 
     port: int
-    admin: int
     backend: RawBackend
     via: str
+    server: str = "granian"
 
     def send(self, *pieces: bytes) -> bytes:
         """Send exact bytes; ``@`` stands for the api's path."""
@@ -65,16 +65,22 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Running:
-    port: int
-    admin: int
+    """The same gateway on each server, by the server's name."""
+
+    ports: dict[str, int]
     backend: RawBackend
-    log: Path
+
+    def proxy(self, server: str, via: str) -> Proxy:
+        self.backend.scripts.clear()
+        self.backend.seen.clear()
+        self.backend.ended.clear()
+        return Proxy(self.ports[server], self.backend, via, server)
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("proxy")
-    port, admin, nobody = free_ports(3)
+    port, other, admin, nobody = free_ports(4)
     with ExitStack() as stack:
         backend = stack.enter_context(raw_backend())
         config = folder / "gateway.yaml"
@@ -82,13 +88,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
         log = folder / "gateway.log"
         stack.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
-        yield Running(port, admin, backend, log)
+        observed = stack.enter_context(on_uvicorn(config, other))
+        yield Running({"granian": port, "uvicorn": other}, backend)
         assert "Traceback" not in log.read_text()
+        # uvicorn takes the length of a 304, which has no content, for a promise of content
+        assert all(one.outcome != "internal-error" or one.status == 304 for one in observed.finished)
+
+
+@pytest.fixture(params=["granian-native", "granian-httpx", "uvicorn-native"])
+def proxy(running: Running, request: pytest.FixtureRequest) -> Proxy:
+    """For what the stack does on any server."""
+    return running.proxy(*request.param.split("-"))
 
 
 @pytest.fixture(params=["native", "httpx"])
-def proxy(running: Running, request: pytest.FixtureRequest) -> Proxy:
-    running.backend.scripts.clear()
-    running.backend.seen.clear()
-    running.backend.ended.clear()
-    return Proxy(running.port, running.admin, running.backend, request.param)
+def on_granian(running: Running, request: pytest.FixtureRequest) -> Proxy:
+    """For what the server itself does, or another one cannot do."""
+    return running.proxy("granian", request.param)

@@ -188,14 +188,24 @@ def on_uvicorn(config: Path, port: int, clock: Clock = system_clock) -> Iterator
 
     async def run() -> None:
         upstreams = Upstreams(loaded.plan.backends, observed)
-        ends = loaded.document.server.end_streams_after_sunset
-        app = build_app(lambda: loaded.plan, upstreams, observed, clock=clock, end_streams_after_sunset=ends)
+        server = loaded.document.server
+        app = build_app(
+            lambda: loaded.plan,
+            upstreams,
+            observed,
+            clock=clock,
+            trusted_proxies=server.trusted_proxies,
+            max_request_body=server.max_request_body,
+            end_streams_after_sunset=server.end_streams_after_sunset,
+        )
         options = uvicorn.Config(
             app,
             port=port,
             lifespan="off",
             log_level="critical",
             proxy_headers=False,
+            server_header=False,
+            date_header=False,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
         )

@@ -154,7 +154,7 @@ def test_a_chunked_body_that_becomes_too_large(proxy: Proxy) -> None:
 def test_a_refusal_stays_readable_during_an_upload(proxy: Proxy) -> None:
     head = b"POST @/v0/x HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\n"
     assert problem(proxy.send(head, b"x" * 100_000)) == (410, "sunset")
-    assert proxy.backend.seen == []
+    assert not any(b"/v0/" in seen for seen in proxy.backend.seen)
 
 
 def test_an_early_answer_of_the_backend_stays_readable_during_an_upload(proxy: Proxy) -> None:

@@ -62,8 +62,14 @@ def test_length_and_chunked_together_are_read_one_way_only(proxy: Proxy) -> None
     ],
     ids=["target", "header", "headers"],
 )
-def test_heads_are_bounded(proxy: Proxy, request_bytes: bytes, status: bytes) -> None:
-    assert proxy.send(request_bytes).startswith(b"HTTP/1.1 " + status)
+def test_heads_are_bounded(on_granian: Proxy, request_bytes: bytes, status: bytes) -> None:
+    assert on_granian.send(request_bytes).startswith(b"HTTP/1.1 " + status)
+
+
+def test_too_many_headers_reach_no_backend(proxy: Proxy) -> None:
+    answer = proxy.get(b"/v2/x", *[b"X: 1"] * 300)
+    assert answer.split(b" ")[1] == {"granian": b"431", "uvicorn": b"400"}[proxy.server]
+    assert proxy.backend.seen == []
 
 
 def test_http_1_0_needs_no_host(proxy: Proxy) -> None:

@@ -103,8 +103,9 @@ def test_a_host_that_is_none_is_refused(proxy: Proxy, host: bytes) -> None:
     assert problem(answer) == (400, "bad-request")
 
 
-def test_a_method_in_small_letters_is_under_the_same_rule(proxy: Proxy) -> None:
-    assert proxy.get(b"/v0/x", method=b"get").startswith(b"HTTP/1.1 410 ")
+def test_a_method_in_small_letters_is_under_the_same_rule(on_granian: Proxy) -> None:
+    """Uvicorn lets none pass."""
+    assert on_granian.get(b"/v0/x", method=b"get").startswith(b"HTTP/1.1 410 ")
 
 
 def test_a_caller_that_stops_sending_is_told_so_and_the_backend_not_blamed(proxy: Proxy) -> None:
@@ -117,13 +118,14 @@ def test_a_caller_that_stops_sending_is_told_so_and_the_backend_not_blamed(proxy
     assert problem(answer) == (408, "request-timeout")
 
 
-def test_a_broken_chunk_is_a_bad_request(proxy: Proxy) -> None:
+def test_a_broken_chunk_is_a_bad_request(on_granian: Proxy) -> None:
+    """Uvicorn answers by itself."""
     head = b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert problem(proxy.send(head + b"zz\r\nab\r\n")) == (400, "bad-request")
+    assert problem(on_granian.send(head + b"zz\r\nab\r\n")) == (400, "bad-request")
 
 
 class TestHttp2:
-    """What HTTP/2 has otherwise is put into HTTP/1.1's form (RFC 9113 section 8)."""
+    """What HTTP/2 has otherwise is put into HTTP/1.1's form (RFC 9113 section 8). Uvicorn has none."""
 
     @staticmethod
     def ask(proxy: Proxy, path: bytes, **more: object) -> httpx.Response:
@@ -131,25 +133,25 @@ class TestHttp2:
             url = f"http://127.0.0.1:{proxy.port}{proxy.path(path).decode()}"
             return client.request(str(more.pop("method", "GET")), url, **more)  # type: ignore[arg-type]
 
-    def test_a_request_without_content_stays_one(self, proxy: Proxy) -> None:
-        answer = self.ask(proxy, b"/v2/x")
+    def test_a_request_without_content_stays_one(self, on_granian: Proxy) -> None:
+        answer = self.ask(on_granian, b"/v2/x")
         assert answer.http_version == "HTTP/2"
         assert b"transfer-encoding" not in answer.content.lower()
         assert b"via: 2 duskgate" in answer.content.lower()
         assert b"\r\nhost: 127.0.0.1:" in answer.content.lower()
 
-    def test_content_of_unknown_length(self, proxy: Proxy) -> None:
-        answer = self.ask(proxy, b"/v2/x", method="POST", content=iter([b"hel", b"lo"]))
+    def test_content_of_unknown_length(self, on_granian: Proxy) -> None:
+        answer = self.ask(on_granian, b"/v2/x", method="POST", content=iter([b"hel", b"lo"]))
         assert answer.content.count(b"transfer-encoding: chunked") == 1
         assert answer.content.endswith(b"0\r\n\r\n")
 
-    def test_cookies_are_one_line(self, proxy: Proxy) -> None:
-        answer = self.ask(proxy, b"/v2/x", headers=[("Cookie", "a=1"), ("Cookie", "b=2")])
+    def test_cookies_are_one_line(self, on_granian: Proxy) -> None:
+        answer = self.ask(on_granian, b"/v2/x", headers=[("Cookie", "a=1"), ("Cookie", "b=2")])
         assert b"cookie: a=1; b=2\r\n" in answer.content
 
-    def test_notices_and_refusals(self, proxy: Proxy) -> None:
-        assert self.ask(proxy, b"/v1/x").headers["deprecation"] == "@1772323200"
-        assert self.ask(proxy, b"/v0/x").status_code == 410
+    def test_notices_and_refusals(self, on_granian: Proxy) -> None:
+        assert self.ask(on_granian, b"/v1/x").headers["deprecation"] == "@1772323200"
+        assert self.ask(on_granian, b"/v0/x").status_code == 410
 
 
 def test_a_response_without_framing_that_is_cut_by_a_timeout_is_not_complete() -> None:
