@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,15 +20,24 @@ import pytest
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
-PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus"}
+PACKAGES = {
+    "initdb": "postgresql",
+    "postgres": "postgresql",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+}
 """The Debian package that each program comes in."""
+
+OFF_PATH = "/usr/lib/postgresql/*/bin"
+"""Where Debian puts PostgreSQL's programs."""
 
 T = TypeVar("T")
 
 
 def installed(program: str) -> str:
     """The program's path. Without it the test fails: a skipped one would look like a passed one."""
-    path = shutil.which(program)
+    folders = [os.environ.get("PATH", ""), *sorted(map(str, Path("/").glob(OFF_PATH[1:])), reverse=True)]
+    path = shutil.which(program, path=os.pathsep.join(folders))
     if path is None:
         pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}", pytrace=False)
     return path
@@ -53,13 +64,13 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = START_S
 
 
 @contextmanager
-def process(command: Sequence[str], log: Path, ready: str) -> Iterator[None]:
+def process(command: Sequence[str], log: Path, ready: str) -> Iterator[subprocess.Popen[bytes]]:
     """A running program, from when the URL ``ready`` answers 200 until the block ends."""
     with log.open("wb") as output:
         started = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
         eventually(lambda: _answers(started, log, ready), f"an answer from {ready}")
-        yield
+        yield started
     finally:
         started.terminate()
         try:
@@ -85,6 +96,7 @@ class Gateway:
     base: str
     admin: str
     token: str
+    process: subprocess.Popen[bytes]
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Ask as a caller would."""
@@ -95,6 +107,23 @@ class Gateway:
         headers = {"Authorization": f"Bearer {self.token}"}
         answer = httpx.get(f"http://{self.admin}/metrics", headers=headers, trust_env=False)
         return answer.raise_for_status().text
+
+    def workers(self) -> list[int]:
+        """The pids of the workers that are ready, as each leaves its mark."""
+        marks = Path(tempfile.gettempdir()).glob("duskgate-*/workers/*")
+        return [int(mark.name) for mark in marks if _parent(int(mark.name)) == self.process.pid]
+
+    def stop(self) -> None:
+        """Stop it in order, and wait until it has."""
+        self.process.terminate()
+        assert self.process.wait(STOP_SECONDS) == 0
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager
@@ -115,5 +144,5 @@ def gateway(yaml: str, folder: Path, token: str) -> Iterator[Gateway]:
             command = [*python, "duskgate.cli.backend", version, *address.split(":")]
             running.enter_context(process(command, folder / f"{version}.log", f"http://{address}/"))
         command = [*python, "duskgate.cli", "serve", str(config)]
-        running.enter_context(process(command, folder / "gateway.log", f"http://{admin}/readyz"))
-        yield Gateway(f"http://{server}", admin, token)
+        started = running.enter_context(process(command, folder / "gateway.log", f"http://{admin}/readyz"))
+        yield Gateway(f"http://{server}", admin, token, started)

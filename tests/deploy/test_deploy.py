@@ -97,7 +97,7 @@ def exposed(gateway: Loaded) -> dict[str, set[str]]:
     """Every sample a gateway can expose, with its labels."""
     instruments = Instruments()
     for metric in vars(instruments).values():
-        if isinstance(metric, MetricWrapperBase):
+        if isinstance(metric, MetricWrapperBase) and metric._labelnames:
             metric.labels(*metric._labelnames)  # gives it a series, and so samples to look at
     planned = PlanCollector(Following(Current(gateway)), []).collect()
     counted = instruments.registry.collect()

@@ -107,6 +107,38 @@ class Instruments:
             multiprocess_mode="livemin",
             registry=registry,
         )
+        self.ledger_rows = Counter(
+            "duskgate_ledger_rows_written_total",
+            "Rows of the ledger written or added to.",
+            registry=registry,
+        )
+        self.ledger_requests = Counter(
+            "duskgate_ledger_requests_written_total",
+            "Requests that the ledger has.",
+            registry=registry,
+        )
+        self.ledger_dropped = Counter(
+            "duskgate_ledger_requests_dropped_total",
+            "Requests that the ledger will never have.",
+            registry=registry,
+        )
+        self.ledger_failures = Counter(
+            "duskgate_ledger_flush_failures_total",
+            "Times the ledger's database could not be written.",
+            registry=registry,
+        )
+        self.ledger_waiting = Gauge(
+            "duskgate_ledger_requests_waiting",
+            "Requests that wait to be written to the ledger.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.ledger_flushed = Gauge(
+            "duskgate_ledger_last_flush_timestamp_seconds",
+            "When the slowest worker last had written all that there was.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self.config_ok = Gauge(
             "duskgate_config_last_reload_successful",
             "1 while every worker runs what the files say; 0 after a change was rejected.",
