@@ -6,6 +6,7 @@ import os
 import ssl
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from duskgate.config import dates, inherit, models
@@ -14,6 +15,9 @@ from duskgate.config.tree import Path as Place
 from duskgate.config.tree import suggest
 from duskgate.policy.build import make_successor_parts
 from duskgate.policy.trie import TemplateError, Trie, parse_template
+
+OWN_LABELS = frozenset(("anonymous", "other", "none"))
+"""What stands in metrics and the ledger where no consumer's name does."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ def findings(
     for name, lifecycle in document.lifecycles.items():
         if lifecycle.use is not None:
             yield Finding(("lifecycles", name, "use"), "a named lifecycle uses no other one")
+    yield from _ledger(document)
     seen: dict[tuple[str | None, ...], str] = {}
     for name, api in document.apis.items():
         at: Place = ("apis", name)
@@ -76,6 +81,8 @@ def _consumers(document: models.Document) -> Iterator[Finding]:
     headers = {step.header.lower() for step in document.identity if step.header}
     owner: dict[tuple[str, str], str] = {}
     for name, consumer in document.consumers.items():
+        if name in OWN_LABELS:
+            yield Finding(("consumers", name), f"{name} is what Duskgate itself calls some callers")
         for header, value in consumer.match.items():
             at: Place = ("consumers", name, "match", header)
             if header.lower() not in headers:
@@ -86,6 +93,17 @@ def _consumers(document: models.Document) -> Iterator[Finding]:
             if (header.lower(), value) in owner:
                 yield Finding(at, f"the consumer {owner[header.lower(), value]} has the same value")
             owner.setdefault((header.lower(), value), name)
+
+
+def _ledger(document: models.Document) -> Iterator[Finding]:
+    ledger = document.ledger
+    if ledger is None:
+        return
+    if ledger.url.startswith("postgresql:") and find_spec("psycopg") is None:
+        hint = "pip install 'duskgate[postgres]'"
+        yield Finding(("ledger", "url"), "psycopg, which speaks to PostgreSQL, is not installed", hint)
+    if ledger.keep_days < ledger.keep_hours:
+        yield Finding(("ledger", "keep_days"), "is shorter than keep_hours, after which days begin")
 
 
 def _tls(document: models.Document, folder: Path) -> Iterator[Finding]:
@@ -263,6 +281,8 @@ def _endpoints(document: models.Document, api: models.Api, at: Place) -> Iterato
         except TemplateError as error:
             yield Finding((*place, "path"), str(error))
             continue
+        if not endpoint.path.isprintable():
+            yield Finding((*place, "path"), "holds a character that cannot be printed")
         if "%" in endpoint.path:
             yield Finding(
                 (*place, "path"), "is compared with decoded paths: write it without percent-encoding"

@@ -28,6 +28,8 @@ from duskgate.policy.plan import Plan
 IDENTITY_KEY = "DUSKGATE_IDENTITY_KEY"
 """The environment variable with the key of consumer digests. All workers and restarts should share it."""
 
+SQLITE = "sqlite:///"
+
 _process_key = secrets.token_hex(32)
 
 
@@ -46,6 +48,21 @@ class Loaded:
     def state(self) -> FilePath:
         """The folder of what is switched at run time."""
         return self.path.parent / self.document.server.state
+
+    @property
+    def ledger_url(self) -> str | None:
+        """The ledger's database, if one is kept; the path of an SQLite file is absolute."""
+        ledger = self.document.ledger
+        path = self.ledger_path
+        return f"{SQLITE}{path}" if path is not None else ledger.url if ledger is not None else None
+
+    @property
+    def ledger_path(self) -> FilePath | None:
+        """The ledger's file, if it is in one."""
+        ledger = self.document.ledger
+        if ledger is None or not ledger.url.startswith(SQLITE):
+            return None
+        return self.path.absolute().parent / ledger.url.removeprefix(SQLITE)
 
     @property
     def flags_path(self) -> FilePath | None:

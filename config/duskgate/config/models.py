@@ -17,6 +17,7 @@ from pydantic import (
 from duskgate.config.scalars import (
     Address,
     Contact,
+    Database,
     Flag,
     Instant,
     Integer,
@@ -124,7 +125,18 @@ class Flags(Section):
 class Ledger(Section):
     """The store of who called what, when."""
 
-    url: Text = Field("sqlite:///duskgate.db", description="Database URL.")
+    url: Database = Field(
+        "sqlite:///duskgate.db",
+        description="sqlite:/// and a file, relative to this one; or postgresql://user@host/database.",
+    )
+    flush: Annotated[Span, Field(ge=100, le=60_000)] = Field(
+        1_000, description="How often what was counted is written."
+    )
+    keep_hours: Positive = Field(14 * 86_400_000, description="How long use is kept by the hour.")
+    keep_days: Positive = Field(400 * 86_400_000, description="How long it is kept by the day after that.")
+    max_consumers: Annotated[Integer, Field(ge=1, le=100_000)] = Field(
+        1_000, description="Unknown callers that get rows of their own anew in an hour, in each worker."
+    )
 
 
 class Jwt(Section):

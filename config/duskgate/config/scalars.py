@@ -223,6 +223,20 @@ def _url(value: Any) -> str:
     return text.rstrip("/")
 
 
+def _database(value: Any) -> str:
+    text = _text(value, "write a database URL, such as sqlite:///duskgate.db")
+    if re.fullmatch(r"sqlite:///[^?#\x00-\x1f]+", text) and not text.endswith(("/", ":memory:")):
+        return text
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme == "postgresql" and parts.port != 0 and len(parts.path) > 1
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"[\s\x00-\x1f]", text):
+        raise bad("is neither sqlite:/// and a file's path nor postgresql://user@host/database")
+    return text
+
+
 def _web_url(value: Any) -> str:
     text = _text(value, "write a URL, such as https://docs.example.com/migrate")
     try:
@@ -271,3 +285,8 @@ Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\
 Contact = Annotated[str, BeforeValidator(_contact), _words(r"^(mailto:|https://)", "mailto:api@example.com")]
 WebUrl = Annotated[str, BeforeValidator(_web_url), _words(r"^https?://", "https://docs.example.com")]
 Url = Annotated[str, BeforeValidator(_url), _words(r"^(https?://|unix:/)", "http://127.0.0.1:9001")]
+Database = Annotated[
+    str,
+    BeforeValidator(_database),
+    _words(r"^(sqlite:///|postgresql://).", "sqlite:///duskgate.db", "postgresql://duskgate@db/duskgate"),
+]

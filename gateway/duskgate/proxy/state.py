@@ -126,7 +126,8 @@ class State:
         paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
         beside = (self.in_force.switches.path, self._seen_path)
         paths += [path for path in beside if path is not None and path.parent.is_dir()]
-        async for _ in changes(paths):
+        database = self.current.loaded.ledger_path
+        async for _ in changes(paths, [database] if database is not None else []):
             self.refresh()
 
     def refresh(self) -> None:
@@ -165,7 +166,7 @@ class State:
 
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)
-        for name in ("server", "admin", "flags"):
+        for name in ("server", "admin", "flags", "ledger"):
             if getattr(before.document, name) != getattr(now.document, name):
                 logger.warning("changes to %s take effect at the next start", name)
 

@@ -20,6 +20,7 @@ from duskgate.proxy.state import State
 from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
+from duskgate.usage.open_ledger import Ledger, open_ledger
 from duskgate.usage.recorder import WorkerRecorder
 
 
@@ -50,7 +51,7 @@ class Worker:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            state, recorder = self._start()
+            state, recorder, ledger = self._start()
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
@@ -68,13 +69,16 @@ class Worker:
             await asyncio.wait(self._relays, timeout=CLOSE_SECONDS)
         await state.upstreams.aclose()
         recorder.fold()
+        if ledger is not None:
+            await asyncio.to_thread(ledger.close)
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _start(self) -> tuple[State, WorkerRecorder]:
+    def _start(self) -> tuple[State, WorkerRecorder, Ledger | None]:
         instruments = Instruments()
         state = State(self.config, instruments, self.run_dir)
         server, admin = state.current.loaded.document.server, state.current.loaded.document.admin
-        recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None)
+        ledger = open_ledger(state.current.loaded, instruments)
+        recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None, ledger)
         self.stack = build_app(
             state.plan,
             state.upstreams,
@@ -85,7 +89,7 @@ class Worker:
             end_streams_after_sunset=server.end_streams_after_sunset,
             rehearsal_key=(admin.token or "").encode() if server.rehearsal else b"",
         )
-        return state, recorder
+        return state, recorder, ledger
 
     def _mark(self, *, ready: bool) -> None:
         if self.run_dir is None:

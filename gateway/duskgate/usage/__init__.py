@@ -1,1 +1,1 @@
-"""Who still calls it: metrics and the access log."""
+"""Who still calls it: metrics, the access log and the ledger."""

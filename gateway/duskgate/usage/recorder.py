@@ -47,6 +47,14 @@ class Log(Protocol):
     def flush(self) -> None: ...
 
 
+class Keeper(Protocol):
+    """Counts finished requests for the ledger, and hands on what it has when told to fold."""
+
+    def add(self, place: Place, outcome: str, status: int, consumer: str, agent: bytes | None, /) -> None: ...
+
+    def fold(self) -> None: ...
+
+
 _CODES = {status: str(status) for status in range(100, 600)}
 _PHASES = {Gone: Phase.SUNSET.value, Moved: Phase.SUNSET.value, Removed: Phase.REMOVED.value}
 _REASONS = {
@@ -83,11 +91,14 @@ class Entry:
 
 
 class WorkerRecorder:
-    """Records finished requests. ``log`` writes the access log line, if one is wanted."""
+    """Records finished requests. ``log`` writes access log lines, ``ledger`` keeps books, if wanted."""
 
-    def __init__(self, instruments: Instruments, log: Log | None = None) -> None:
+    def __init__(
+        self, instruments: Instruments, log: Log | None = None, ledger: Keeper | None = None
+    ) -> None:
         self._instruments = instruments
         self._log = log
+        self._ledger = ledger
         self._labels = ConsumerLabels()
         self._requests: dict[Key, Entry] = {}
         self._deprecated: dict[Key, int] = {}
@@ -129,6 +140,10 @@ class WorkerRecorder:
             self._refused[counted] = self._refused.get(counted, 0) + 1
         for flag, variant in exchange.flags:
             self._count_flag(place[0], flag, variant)
+        if self._ledger is not None:
+            request = exchange.request
+            agent = request.fields.get(b"user-agent") if request is not None else None
+            self._ledger.add(place, exchange.outcome, exchange.status, exchange.who.label, agent)
 
     def _consumer(self, exchange: Exchange) -> str:
         who = exchange.who
@@ -151,6 +166,8 @@ class WorkerRecorder:
             self._scheduled = None
         if self._log is not None:
             self._log.flush()
+        if self._ledger is not None:
+            self._ledger.fold()
         metrics = self._instruments
         for key, entry in self._requests.items():
             self._child(metrics.requests, key).inc(len(entry.seconds))
