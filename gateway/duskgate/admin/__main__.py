@@ -13,10 +13,21 @@ import uvicorn
 
 from duskgate.admin.app import AdminApp
 from duskgate.admin.following import Following
-from duskgate.admin.keeper import Keeper
+from duskgate.admin.keeper import Keeper, Records
+from duskgate.config import Loaded
 from duskgate.config.current import Current
 from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import LAST_GOOD_CONFIG
+
+
+def open_records(loaded: Loaded) -> Records | None:
+    """The ledger as the keeper reads it, if one is kept."""
+    if loaded.ledger_url is None:
+        return None
+    # SQLAlchemy is some 14 MiB, which a gateway without a ledger need not carry
+    from duskgate.usage.ledger.records import LedgerRecords
+
+    return LedgerRecords(loaded.ledger_url)
 
 
 async def serve(config: Path, run_dir: Path) -> None:
@@ -24,7 +35,7 @@ async def serve(config: Path, run_dir: Path) -> None:
     current = Current.start(config, run_dir / LAST_GOOD_CONFIG)
     listen = current.loaded.document.admin.listen
     following = Following(current)
-    keeper = Keeper(following, run_dir)
+    keeper = Keeper(following, run_dir, open_records(current.loaded))
     app = AdminApp(following, keeper, run_dir).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"

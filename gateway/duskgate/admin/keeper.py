@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -72,12 +72,12 @@ class Keeper:
         self,
         following: Following,
         run_dir: Path,
-        records: Callable[[], Records] = NoRecords,
+        records: Records | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._following = following
         self._seen_path = run_dir / SEEN
-        self._records = records
+        self._records = records or NoRecords()
         self._clock = clock
         self._warned: dict[str, int] = {}
         self._seen: Mapping[str, list[str]] = {}
@@ -97,9 +97,8 @@ class Keeper:
         """Look at everything once."""
         self._following.refresh()
         plan, now = self._following.plan, self._clock()
-        records = self._records()
-        self._judge(plan, records.facts(), now)
-        self._pass_on_seen(plan, records, now)
+        self._judge(plan, self._records.facts(), now)
+        self._pass_on_seen(plan, now)
         for key, text in _expiring(plan, now):
             self._warn(key, text, now)
 
@@ -134,14 +133,14 @@ class Keeper:
         logger.info("gate %s: %s (%s)", gate_text(gate), judged.verdict.value, "; ".join(judged.reasons))
         return judged
 
-    def _pass_on_seen(self, plan: Plan, records: Records, now: int) -> None:
+    def _pass_on_seen(self, plan: Plan, now: int) -> None:
         seen: dict[str, list[str]] = {}
         for rule, _ in rules(plan):
             freeze = rule.lifecycle.freeze
             key = f"{rule.api}/{rule.version}"
             if freeze is None or key in seen or now < freeze.since + SETTLE:
                 continue
-            found = records.seen_before(rule.api, rule.version, freeze.since)
+            found = self._records.seen_before(rule.api, rule.version, freeze.since)
             if found is None:
                 self._warn(
                     f"freeze {key}", f"{key}: nobody is kept off, there is no ledger of who came before", now

@@ -67,7 +67,7 @@ class Reader:
         return frozenset(one[0] for one in self._sums(("consumer",), None, at, api=api, version=version))
 
     def share(
-        self, api: str, since: int, until: int, endpoint: str | None = None
+        self, api: str, since: int, until: int | None, endpoint: str | None = None
     ) -> Mapping[str, VersionShare]:
         """How many requests each version of an api got, and with which classes of statuses.
 
