@@ -32,6 +32,7 @@ from duskgate.config.models import Section
 from duskgate.config.pending import pending
 from duskgate.config.tree import parse
 from duskgate.policy.lifecycle import Phase
+from duskgate.policy.timeline import Kind
 from duskgate.proxy.app import build_app
 from duskgate.usage import recorder
 from duskgate.usage.instruments import Instruments
@@ -371,6 +372,11 @@ def test_options_and_arguments_of_a_command_are_described_and_no_other(name: str
         param.make_metavar(click.Context(command)) for param in params if isinstance(param, click.Argument)
     ]
     assert usage.splitlines()[0] == " ".join(["duskgate", name, *arguments])
+
+
+def test_every_kind_of_change_is_described_and_no_other() -> None:
+    table = rows(sections(page("cli.md"))["Kinds of change"])
+    assert {word for row in table for word in code(row[0])} == {kind.value for kind in Kind}
 
 
 # the rest

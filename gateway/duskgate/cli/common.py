@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -82,3 +83,20 @@ def span(option: str, text: str) -> int:
     if not length:
         fail(f"{option}: {text!r} is not a length of time, such as 12h or 2d")
     return length
+
+
+_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1))
+
+
+def in_words(length: int) -> str:
+    """A length of time (ms) for people, in its two largest units: ``12 d 3 h``."""
+    for (name, size), (smaller, part) in pairwise(_UNITS):
+        if length >= size:
+            whole, rest = divmod(length, size)
+            return f"{whole} {name} {rest // part} {smaller}" if rest >= part else f"{whole} {name}"
+    return f"{length} ms"
+
+
+def one_line(text: str) -> str:
+    """A text of the YAML as it may stand in a line: no control character of it reaches a terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
 from duskgate.policy.instants import rfc3339
-from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.lifecycle import Lifecycle, Window
 from duskgate.policy.plan import WHOLE, Plan, Rule
 from duskgate.policy.shares import BUCKETS
+
+FEW = 5
+"""How many names are listed before the rest is only counted."""
 
 
 class Kind(str, Enum):
@@ -31,7 +35,10 @@ class Kind(str, Enum):
 
 
 class Event(NamedTuple):
-    """One change: the instant (ms), where, what, and more about it in words."""
+    """One change: the instant (ms), where, what, and more about it in words.
+
+    ``brownout`` is the start and the end (ms) of the one that begins, changes or ends.
+    """
 
     at: int
     api: str
@@ -39,6 +46,7 @@ class Event(NamedTuple):
     endpoint: str
     kind: Kind
     detail: str = ""
+    brownout: tuple[int, int] | None = None
 
 
 def events(plan: Plan, since: int | None = None, until: int | None = None) -> list[Event]:
@@ -46,13 +54,13 @@ def events(plan: Plan, since: int | None = None, until: int | None = None) -> li
 
     An endpoint's are listed where they differ from those of its version.
     """
-    found = [
+    found = {
         event
         for rule, whole in rules(plan)
         for event in _own(rule, whole)
         if (since is None or event.at >= since) and (until is None or event.at < until)
-    ]
-    return sorted(found, key=lambda event: (event.at, event.api, event.version, event.endpoint, event.kind))
+    }
+    return sorted(found, key=lambda event: event[:6])
 
 
 def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
@@ -70,16 +78,22 @@ def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
 
 
 def _own(rule: Rule, whole: Rule) -> Iterable[Event]:
-    mine = _changes(rule)
+    dates, its = rule.lifecycle, whole.lifecycle
     if rule is whole:
-        return mine
-    known = {event._replace(endpoint=rule.endpoint) for event in _changes(whole)}
-    return (event for event in mine if event not in known)
+        return _changes(rule, dates)
+    if dates.brownouts == its.brownouts:  # there may be hundreds, and as many for each endpoint
+        dates, its = replace(dates, brownouts=()), replace(its, brownouts=())
+    known = set(_changes(rule, its))
+    return (event for event in _changes(rule, dates) if event not in known)
 
 
-def _changes(rule: Rule) -> Iterator[Event]:
-    for at, kind, detail in _dates(rule.lifecycle):
+def _changes(rule: Rule, dates: Lifecycle) -> Iterator[Event]:
+    for at, kind, detail in _dates(dates):
         yield Event(at, rule.api, rule.version, rule.endpoint, kind, detail)
+    for window in dates.brownouts:
+        for at, kind, detail in _brownout(window):
+            span = window.start, window.end
+            yield Event(at, rule.api, rule.version, rule.endpoint, kind, detail, span)
 
 
 def _dates(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
@@ -93,7 +107,6 @@ def _dates(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
             Kind.FROZEN,
             "newcomers " + ("are refused" if dates.freeze.enforced else "are counted"),
         )
-    yield from _brownouts(dates)
     if dates.sunset is not None:
         gate = ", if its gate is met" if dates.accept is not None else ""
         hold = f", put off by {dates.hold.by}: {dates.hold.reason}" if dates.hold is not None else ""
@@ -109,17 +122,25 @@ def _dates(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
         yield dates.removed, Kind.REMOVED, "404 Not Found"
 
 
-def _brownouts(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
-    for window in dates.brownouts:
-        share = window.share
-        part = share.part(window.start) if share is not None else BUCKETS
-        detail = f"{window.status} until {rfc3339(window.end)}"
-        yield window.start, Kind.BROWNOUT, detail + (f" for {part / 100:g} %" if part < BUCKETS else "")
-        if share is not None:
-            for at, step in zip(share.since, share.parts, strict=True):
-                if window.start < at < window.end:
-                    yield at, Kind.SHARE, f"{step / 100:g} %"
-        yield window.end, Kind.BROWNOUT_ENDS, ""
+def _brownout(window: Window) -> Iterator[tuple[int, Kind, str]]:
+    share = window.share
+    part = share.part(window.start) if share is not None else BUCKETS
+    detail = f"{window.status} until {rfc3339(window.end)}"
+    if part < BUCKETS:
+        detail += f" for {part / 100:g} %"
+    if window.exempt:
+        detail += f", but not for {_few(sorted(window.exempt))}"
+    yield window.start, Kind.BROWNOUT, detail
+    if share is not None:
+        for at, step in zip(share.since, share.parts, strict=True):
+            if window.start < at < window.end:
+                yield at, Kind.SHARE, f"{step / 100:g} %"
+    yield window.end, Kind.BROWNOUT_ENDS, ""
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
 
 
 def where(event: Event | Rule) -> str:
