@@ -1,4 +1,7 @@
-"""The admin server's process: ``python -m duskgate.admin CONFIG RUN_DIR``. ``duskgate serve`` starts it."""
+"""The admin server's process, which ``duskgate serve`` starts.
+
+``python -m duskgate.admin CONFIG RUN_DIR CLOCK_SHIFT``, the shift in ms.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from duskgate.admin.following import Following
 from duskgate.admin.keeper import Keeper, Records
 from duskgate.config import Loaded
 from duskgate.config.current import Current
+from duskgate.middleware.clock import shifted, system_clock
 from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import LAST_GOOD_CONFIG
 
@@ -30,13 +34,13 @@ def open_records(loaded: Loaded) -> Records | None:
     return LedgerRecords(loaded.ledger_url)
 
 
-async def serve(config: Path, run_dir: Path) -> None:
-    """Serve until told to stop, or until the parent process is gone."""
+async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
+    """Serve until told to stop, or until the parent process is gone. ``clock_shift`` in ms, for staging."""
     current = Current.start(config, run_dir / LAST_GOOD_CONFIG)
     listen = current.loaded.document.admin.listen
     following = Following(current)
-    keeper = Keeper(following, run_dir, open_records(current.loaded))
-    app = AdminApp(following, keeper, run_dir).build()
+    keeper = Keeper(following, run_dir, open_records(current.loaded), shifted(system_clock, clock_shift))
+    app = AdminApp(following, keeper, run_dir, clock_shift=clock_shift).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"
     )
@@ -59,4 +63,4 @@ async def serve(config: Path, run_dir: Path) -> None:
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("duskgate").setLevel(logging.INFO)
-    asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

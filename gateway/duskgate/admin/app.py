@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -17,7 +18,8 @@ from duskgate.admin.health import live_workers
 from duskgate.admin.keeper import Keeper
 from duskgate.admin.metrics import page
 from duskgate.admin.switches import SwitchesApi
-from duskgate.middleware.clock import Clock, system_clock
+from duskgate.middleware.clock import Clock, shifted, system_clock
+from duskgate.policy.instants import rfc3339
 from duskgate.proxy.run_dir import DRAINING
 
 
@@ -25,12 +27,19 @@ class AdminApp:
     """The pages of the admin port. ``run_dir`` is where the workers leave their counts and marks."""
 
     def __init__(
-        self, following: Following, keeper: Keeper, run_dir: Path, clock: Clock = system_clock
+        self,
+        following: Following,
+        keeper: Keeper,
+        run_dir: Path,
+        clock: Clock = system_clock,
+        clock_shift: int = 0,
     ) -> None:
+        """``clock_shift``: how far ahead of ``clock`` it is for this gateway, in ms."""
         self._following = following
         self._keeper = keeper
         self._run_dir = run_dir
-        self._clock = clock
+        self._clock = shifted(clock, clock_shift)
+        self._shift = clock_shift
 
     def build(self) -> Starlette:
         """The ASGI application."""
@@ -50,7 +59,7 @@ class AdminApp:
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format."""
         live_workers(self._run_dir)
-        body = await run_in_threadpool(page, self._following, self._keeper, self._run_dir)
+        body = await run_in_threadpool(page, self._following, self._keeper, self._run_dir, self._shift)
         return Response(body, media_type=CONTENT_TYPE_LATEST)
 
     async def health(self, request: Request) -> Response:
@@ -64,5 +73,7 @@ class AdminApp:
         draining = (self._run_dir / DRAINING).exists()
         ready = serving > 0 and not draining
         status = "draining" if draining else "ready" if ready else "not ready"
-        body = {"status": status, "workers": serving, "wanted": wanted}
+        body: dict[str, Any] = {"status": status, "workers": serving, "wanted": wanted}
+        if self._shift:
+            body["clock"] = {"now": rfc3339(self._clock()), "shift_ms": self._shift}
         return JSONResponse(body, 200 if ready else 503)

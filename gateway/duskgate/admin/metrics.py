@@ -21,9 +21,11 @@ _LABELS = ("api", "endpoint", "version")
 class PlanCollector(Collector):
     """Metrics that follow from the YAML: when things end, and which YAML it is."""
 
-    def __init__(self, following: Following, standing: Sequence[Standing]) -> None:
+    def __init__(self, following: Following, standing: Sequence[Standing], clock_shift: int = 0) -> None:
+        """``clock_shift``: how far ahead the gateway's clock is, in ms."""
         self._following = following
         self._standing = standing
+        self._shift = clock_shift
 
     def collect(self) -> Iterable[Metric]:
         self._following.refresh()
@@ -34,6 +36,11 @@ class PlanCollector(Collector):
         info.add_metric((plan.digest,), 1)
         return (
             info,
+            GaugeMetricFamily(
+                "duskgate_clock_shift_seconds",
+                "How far the gateway's clock is ahead of the machine's; 0 but for serve --clock.",
+                self._shift / 1000,
+            ),
             self._instants(plan, "sunset"),
             self._instants(plan, "deprecation"),
             *_exceptions(plan),
@@ -109,9 +116,9 @@ def _gates(standing: Iterable[Standing]) -> Iterator[Metric]:
     yield holding
 
 
-def page(following: Following, keeper: Keeper, run_dir: Path) -> bytes:
+def page(following: Following, keeper: Keeper, run_dir: Path, clock_shift: int = 0) -> bytes:
     """The page in Prometheus' text format."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(run_dir))  # type: ignore[no-untyped-call]
-    registry.register(PlanCollector(following, keeper.standing))
+    registry.register(PlanCollector(following, keeper.standing, clock_shift))
     return generate_latest(registry)

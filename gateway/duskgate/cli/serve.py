@@ -14,13 +14,15 @@ from pathlib import Path
 
 import click
 
-from duskgate.cli.common import config_argument, fail, load_or_fail, show_warnings
+from duskgate.cli.clock import own_state, saying
+from duskgate.cli.common import config_argument, fail, load_or_fail, moment, show_warnings
 from duskgate.cli.logs import set_up_logging
 from duskgate.cli.server import DrainingServer
 from duskgate.config import Loaded
 from duskgate.config.load import IDENTITY_KEY, identity_key
 from duskgate.config.scalars import Listen
 from duskgate.middleware.asgi import ASGIApp
+from duskgate.middleware.clock import system_clock
 from duskgate.proxy.run_dir import WORKERS
 
 RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
@@ -32,9 +34,13 @@ FILES_BESIDES = 256
 
 @click.command()
 @config_argument
-def serve(config: Path) -> None:
+@click.option("--clock", metavar="TIME", help="For staging: as if it were TIME at the start.")
+def serve(config: Path, clock: str | None) -> None:
     """Serve CONFIG until SIGTERM or SIGINT."""
     loaded = load_or_fail(config)
+    shift = 0 if clock is None else moment("--clock", clock) - system_clock()
+    if shift:
+        own_state(loaded)
     show_warnings(loaded.warnings)
     document = loaded.document
     reserve("server.listen", document.server.listen)
@@ -46,10 +52,11 @@ def serve(config: Path) -> None:
         run_dir = Path(run)
         (run_dir / WORKERS).mkdir()
         os.environ[RUN_DIR] = run
-        admin = AdminProcess(loaded.path.absolute(), run_dir)
+        admin = AdminProcess(loaded.path.absolute(), run_dir, shift)
         admin.start()
         try:
-            _run(loaded, run_dir)
+            with saying(shift):
+                _run(loaded, run_dir, shift)
         finally:
             admin.stop()
 
@@ -81,20 +88,21 @@ def warn_of_few_files(connections: int) -> None:
         )
 
 
-def _run(loaded: Loaded, run_dir: Path) -> None:
+def _run(loaded: Loaded, run_dir: Path, clock_shift: int) -> None:
     server = loaded.document.server
     admin = loaded.document.admin
     click.echo(f"duskgate: serving {loaded.path} on http://{server.listen}, admin on http://{admin.listen}")
     granian = DrainingServer(server, run_dir)
-    granian.serve(target_loader=partial(load_worker, loaded.path.absolute(), run_dir), wrap_loader=False)
+    loader = partial(load_worker, loaded.path.absolute(), run_dir, clock_shift)
+    granian.serve(target_loader=loader, wrap_loader=False)
 
 
-def load_worker(config: Path, run_dir: Path) -> ASGIApp:
+def load_worker(config: Path, run_dir: Path, clock_shift: int) -> ASGIApp:
     """Make the ASGI application inside a new worker process."""
     from duskgate.proxy.worker import Worker
 
     set_up_logging()
-    return Worker(config, run_dir)
+    return Worker(config, run_dir, clock_shift)
 
 
 STOP_SECONDS = 5.0
@@ -104,8 +112,9 @@ STOP_SECONDS = 5.0
 class AdminProcess:
     """The admin server in a process of its own: nothing it does can slow a request. Restarted if it dies."""
 
-    def __init__(self, config: Path, run_dir: Path) -> None:
-        self._command = [sys.executable, "-m", "duskgate.admin", str(config), str(run_dir)]
+    def __init__(self, config: Path, run_dir: Path, clock_shift: int) -> None:
+        place = [str(config), str(run_dir), str(clock_shift)]
+        self._command = [sys.executable, "-m", "duskgate.admin", *place]
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper = threading.Thread(target=self._keep, name="admin-keeper", daemon=True)

@@ -14,10 +14,11 @@ from duskgate.middleware import (
     RefusalMiddleware,
     RehearsalMiddleware,
     RequestCheckMiddleware,
+    StagingMiddleware,
     UsageMiddleware,
 )
 from duskgate.middleware.asgi import ASGIApp
-from duskgate.middleware.clock import Clock, system_clock
+from duskgate.middleware.clock import Clock, shifted, system_clock
 from duskgate.policy.plan import Plan
 from duskgate.proxy.ending import StreamEnding
 from duskgate.proxy.forward import ForwardApp
@@ -32,6 +33,7 @@ def build_app(
     *,
     flags: FlagSource | None = None,
     clock: Clock = system_clock,
+    clock_shift: int = 0,
     trusted_proxies: Iterable[Network] = (),
     max_request_body: int | None = None,
     end_streams_after_sunset: int | None = None,
@@ -39,17 +41,22 @@ def build_app(
 ) -> ASGIApp:
     """Put the rooms together. ``plan`` gives the plan in force and is asked once a request.
 
+    ``clock_shift``: decide as if it were so many ms later than ``clock`` says, and say so on every answer.
     ``end_streams_after_sunset`` is in ms, ``None`` for never. ``rehearsal_key`` lets callers who have it ask
     about other moments; without one nobody may.
     """
-    ending = StreamEnding(end_streams_after_sunset, clock)
+    now = shifted(clock, clock_shift)
+    ending = StreamEnding(end_streams_after_sunset, now)
     forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body, ending)
-    app: ASGIApp = RefusalMiddleware(forward, clock)
-    app = DecisionMiddleware(app, flags, clock)
-    app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, clock))
+    app: ASGIApp = RefusalMiddleware(forward, now)
+    app = DecisionMiddleware(app, flags, now)
+    app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, now))
     app = IdentityMiddleware(app, plan)
     if rehearsal_key:
-        app = RehearsalMiddleware(app, rehearsal_key, clock)
+        app = RehearsalMiddleware(app, rehearsal_key, clock)  # a signature is good for real time
     app = ErrorsMiddleware(app)
     app = NoticesMiddleware(app)
-    return UsageMiddleware(app, recorder)
+    app = UsageMiddleware(app, recorder)
+    if clock_shift:
+        app = StagingMiddleware(app, now)
+    return app

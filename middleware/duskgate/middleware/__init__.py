@@ -9,6 +9,7 @@ from duskgate.middleware.notices import NoticesMiddleware
 from duskgate.middleware.refusal import RefusalMiddleware
 from duskgate.middleware.rehearsal import RehearsalMiddleware
 from duskgate.middleware.request_check import RequestCheckMiddleware
+from duskgate.middleware.staging import StagingMiddleware
 from duskgate.middleware.usage import Recorder, UsageMiddleware
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RefusalMiddleware",
     "RehearsalMiddleware",
     "RequestCheckMiddleware",
+    "StagingMiddleware",
     "UsageMiddleware",
     "exchange_of",
 ]

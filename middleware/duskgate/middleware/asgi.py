@@ -9,7 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duskgate.policy.request import Header
 
-__all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "answer", "raw_path"]
+__all__ = ["STARTS", "ASGIApp", "Message", "Receive", "Scope", "Send", "answer", "raw_path"]
+
+STARTS = frozenset(("http.response.start", "websocket.http.response.start", "websocket.accept"))
+"""The messages that hold the head of an answer."""
 
 
 def raw_path(scope: Scope) -> bytes:

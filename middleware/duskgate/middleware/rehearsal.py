@@ -14,14 +14,13 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-from duskgate.middleware.asgi import ASGIApp, Message, Receive, Scope, Send
+from duskgate.middleware.asgi import STARTS, ASGIApp, Message, Receive, Scope, Send
 from duskgate.middleware.clock import Clock, system_clock
 from duskgate.middleware.exchange import exchange_of
 from duskgate.policy.instants import instant_of_text, rfc3339
 from duskgate.policy.request import Header
 
 AT, TOKEN = b"duskgate-at", b"duskgate-token"
-_STARTS = frozenset(("http.response.start", "websocket.http.response.start", "websocket.accept"))
 _LONGEST = 256
 
 
@@ -56,7 +55,7 @@ class RehearsalMiddleware:
         marks = [(AT, rfc3339(at).encode()), (b"cache-control", b"no-store")]
 
         async def marked(message: Message) -> None:
-            if message["type"] in _STARTS:
+            if message["type"] in STARTS:
                 kept = [one for one in message.get("headers", ()) if one[0] not in (AT, b"cache-control")]
                 message["headers"] = [*kept, *marks]
             await send(message)
