@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -20,17 +19,13 @@ from duskgate.config.advice import advice
 from duskgate.config.check import findings
 from duskgate.config.compile import compile_plan
 from duskgate.config.errors import ConfigError, InvalidConfig
+from duskgate.config.key import BrokenKey, identity_key, own_key
 from duskgate.config.models import Document
 from duskgate.config.pending import pending
 from duskgate.config.tree import Path, Tree, parse, suggest
 from duskgate.policy.plan import Plan
 
-IDENTITY_KEY = "DUSKGATE_IDENTITY_KEY"
-"""The environment variable with the key of consumer digests. All workers and restarts should share it."""
-
 SQLITE = "sqlite:///"
-
-_process_key = secrets.token_hex(32)
 
 
 @dataclass(frozen=True)
@@ -59,10 +54,12 @@ class Loaded:
     @property
     def ledger_path(self) -> FilePath | None:
         """The ledger's file, if it is in one."""
-        ledger = self.document.ledger
-        if ledger is None or not ledger.url.startswith(SQLITE):
-            return None
-        return self.path.absolute().parent / ledger.url.removeprefix(SQLITE)
+        return ledger_path(self.document, self.path)
+
+    @property
+    def key_folder(self) -> FilePath | None:
+        """Where the key of the digests is kept: beside the ledger, or with the state if it is in no file."""
+        return key_folder(self.document, self.path)
 
     @property
     def flags_path(self) -> FilePath | None:
@@ -71,9 +68,20 @@ class Loaded:
         return self.path.parent / flags.path if flags is not None and flags.provider == "file" else None
 
 
-def identity_key(env: Mapping[str, str]) -> bytes:
-    """The key of consumer digests: from the environment, else one for the life of this process."""
-    return env.get(IDENTITY_KEY, "").encode() or _process_key.encode()
+def ledger_path(document: Document, file: FilePath) -> FilePath | None:
+    """The ledger's file, if it is in one. ``file`` is the YAML's."""
+    ledger = document.ledger
+    if ledger is None or not ledger.url.startswith(SQLITE):
+        return None
+    return file.absolute().parent / ledger.url.removeprefix(SQLITE)
+
+
+def key_folder(document: Document, file: FilePath) -> FilePath | None:
+    """The folder of the key of the digests; ``None`` where no ledger asks for a lasting one."""
+    if document.ledger is None:
+        return None
+    path = ledger_path(document, file)
+    return path.parent if path is not None else file.absolute().parent / document.server.state
 
 
 def load(path: str | FilePath, env: Mapping[str, str] | None = None, *, standalone: bool = False) -> Loaded:
@@ -119,8 +127,14 @@ def loads(
     if found:
         raise InvalidConfig(_placed(tree, one.path, one.reason, one.hint) for one in found)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    plan = compile_plan(document, digest, identity_key(env), file.parent)
+    broken = []
+    try:
+        key = identity_key(env, key_folder(document, file))
+    except BrokenKey as error:  # the gateway itself does not start with it; whoever only asks may go on
+        key, broken = own_key(), [tree.error(("ledger",), str(error))]
+    plan = compile_plan(document, digest, key, file.parent)
     warnings = (
+        *broken,
         *(tree.error(place, f"has no effect yet: {reason}") for place, reason in pending(document)),
         *(tree.error(place, reason) for place, reason in advice(document)),
     )

@@ -19,7 +19,15 @@ from duskgate.cli.common import config_argument, fail, load_or_fail, moment, sho
 from duskgate.cli.logs import set_up_logging
 from duskgate.cli.server import DrainingServer
 from duskgate.config import Loaded
-from duskgate.config.load import IDENTITY_KEY, identity_key
+from duskgate.config.key import (
+    FILE,
+    IDENTITY_KEY,
+    BrokenKey,
+    given_key,
+    make_key,
+    own_key,
+    readable_by_others,
+)
 from duskgate.config.scalars import Listen
 from duskgate.middleware.asgi import ASGIApp
 from duskgate.middleware.clock import system_clock
@@ -45,7 +53,7 @@ def serve(config: Path, clock: str | None) -> None:
     document = loaded.document
     reserve("server.listen", document.server.listen)
     reserve("admin.listen", document.admin.listen)
-    os.environ[IDENTITY_KEY] = identity_key(os.environ).decode()
+    os.environ[IDENTITY_KEY] = _lasting_key(loaded).decode()
     set_up_logging()
     warn_of_few_files(document.server.max_connections)
     with tempfile.TemporaryDirectory(prefix="duskgate-") as run:
@@ -59,6 +67,24 @@ def serve(config: Path, clock: str | None) -> None:
                 _run(loaded, run_dir, shift)
         finally:
             admin.stop()
+
+
+def _lasting_key(loaded: Loaded) -> bytes:
+    """The key of the digests, for all processes of this gateway; kept in a file where there is a ledger."""
+    given, folder = given_key(os.environ), loaded.key_folder
+    if given or folder is None:
+        return given or own_key()
+    path = folder / FILE
+    if readable_by_others(path):
+        click.echo(f"warning: {path}: others may read it; chmod 600 it", err=True)
+    try:
+        return make_key(path)
+    except BrokenKey as error:
+        fail(str(error))
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror}): unknown callers get other digests at each start"
+        click.echo(f"warning: {path}: {reason}", err=True)
+        return own_key()
 
 
 def reserve(key: str, listen: Listen) -> None:
