@@ -52,10 +52,9 @@ def kept_key(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BrokenKey(
-            f"{path} cannot be read: {error.strerror}; it belongs to the gateway's user"
-        ) from None
-    if len(key) < SHORTEST or not key.decode("utf-8", "replace").isprintable():
+        reason = f"{path} cannot be read: {error.strerror}; it belongs to the gateway's user"
+        raise BrokenKey(reason) from None
+    if len(key) < SHORTEST or not key.isascii() or not key.decode().isprintable():
         raise BrokenKey(f"{path} holds no key; remove it, and another one is made")
     return key
 
