@@ -161,6 +161,20 @@ def test_the_sunset_is_the_callers_own() -> None:
     assert sunset_of(exchange_for("/nowhere")) is None
 
 
+HELD = """
+backends: {one: {url: "http://127.0.0.1:9001"}}
+apis: {a: {path: /a, default: v1, versions: {v1: {backend: one, lifecycle: {
+    sunset: 2036-01-01, accept: {old_share: {below: 1}, hold_at_most: 31d}}}}}}
+"""
+
+
+def test_a_gate_that_holds_the_sunset_back_lets_streams_live() -> None:
+    plan = loads(HELD, Path("gateway.yaml"), {}).plan
+    asked = request("GET", "/a")
+    decision = decide(plan, asked, {}, SUNSET + 1)
+    assert sunset_of(Exchange(plan, asked, decision=decision)) == GRACE, rfc3339(GRACE)
+
+
 def test_a_clock_that_is_set_back_gives_more_time() -> None:
     left = [20, 20, 20, 0]  # ms to go, each time it is asked
 

@@ -64,11 +64,12 @@ class StreamEnding:
 
 
 def sunset_of(exchange: Exchange) -> int | None:
-    """The sunset for this caller, in ms: its rule's, or its own where it has grace beyond that."""
+    """When the sunset takes effect for this caller, in ms: by its rule, or later where it has grace."""
     decision, request = exchange.decision, exchange.request
-    if not isinstance(decision, Forward) or decision.rule.lifecycle.sunset is None:
+    if not isinstance(decision, Forward):
         return None
     lifecycle = decision.rule.lifecycle
+    enforced = lifecycle.enforced
     consumer = request.consumer if request is not None else None
     grace = lifecycle.grace.get(consumer) if consumer is not None else None
-    return grace.until if grace is not None else lifecycle.sunset
+    return enforced if grace is None or enforced is None else max(enforced, grace.until)
