@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -69,3 +71,8 @@ def anchors(text: str) -> set[str]:
     """The fragments that a page's headings give, as GitHub makes them."""
     plain = _BLOCK.sub("", text)
     return {re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-") for name in _HEADING.findall(plain)}
+
+
+def as_written(text: str) -> Any:
+    """YAML with every scalar as the text that it is."""
+    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  makes texts, lists and mappings only

@@ -31,12 +31,13 @@ from duskgate.config.current import Current
 from duskgate.config.models import Section
 from duskgate.config.pending import pending
 from duskgate.config.tree import parse
+from duskgate.middleware import exchange
 from duskgate.policy.lifecycle import Phase
 from duskgate.policy.timeline import Kind
 from duskgate.proxy.app import build_app
 from duskgate.usage import recorder
 from duskgate.usage.instruments import Instruments
-from tests.docs.pages import DOCS, PAGES, ROOT, anchors, blocks, code, links, page, rows, sections
+from tests.docs.pages import DOCS, PAGES, ROOT, anchors, as_written, blocks, code, links, page, rows, sections
 
 SHIPPED = ROOT / "config" / "gateway.yaml"
 CONFIG = page("config-reference.md")
@@ -212,7 +213,7 @@ USES_ALL_THAT_IS_PENDING = """
 flags: {provider: flagd}
 identity: [{jwt: {jwks: keys.json}}]
 backends: {b: {url: "http://127.0.0.1:1", health: /healthz, retries: 1}}
-consumers: {c: {match: {X-Id: c}, contact: "mailto:c@c.example", critical: true}}
+consumers: {c: {match: {X-Id: c}, contact: "mailto:c@c.example"}}
 apis: {a: {path: /a, default: v1, versions: {v1: {rollout: {to: v2, percent: 5}}, v2: {}}}}
 """
 
@@ -227,11 +228,6 @@ def test_keys_without_effect_are_marked_and_no_other() -> None:
         assert key in changes
 
 
-def as_written(text: str) -> Any:
-    """YAML with every scalar as the text that it is."""
-    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  makes texts, lists and mappings only
-
-
 def changed(document: Any, key: str, value: Any) -> None:
     """Put a value at a dotted key, making mappings on the way."""
     *way, last = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key)]
@@ -240,17 +236,34 @@ def changed(document: Any, key: str, value: Any) -> None:
     document[last] = value
 
 
-ERRORS = [[code(cell)[0] for cell in row] for row in rows(sections(CONFIG)["Errors"])]
+def whole_with(key: str, value: str) -> str:
+    """The reference's whole file with one value changed."""
+    document = as_written(next(block.text for block in blocks(CONFIG) if block.mark == "complete"))
+    changed(document, key, None if value == "null" else as_written(value))
+    text: str = yaml.safe_dump(document)
+    return text
+
+
+def described_mistakes(section: str) -> list[list[str]]:
+    return [[code(cell)[0] for cell in row] for row in rows(sections(CONFIG)[section])]
+
+
+ERRORS, WARNINGS = described_mistakes("Errors"), described_mistakes("Warnings")
 
 
 @pytest.mark.parametrize(("key", "value", "error"), ERRORS, ids=[f"{row[0]}-{row[1]}" for row in ERRORS])
 def test_errors_are_as_described(key: str, value: str, error: str) -> None:
-    whole = next(block.text for block in blocks(CONFIG) if block.mark == "complete")
-    document = as_written(whole)
-    changed(document, key, None if value == "null" else as_written(value))
     with pytest.raises(InvalidConfig) as caught:
-        loads(yaml.safe_dump(document), SHIPPED, {})
+        loads(whole_with(key, value), SHIPPED, {})
     assert any(str(one).endswith(error) for one in caught.value.errors), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "warning"), WARNINGS, ids=[f"{row[0]}-{row[1]}" for row in WARNINGS]
+)
+def test_warnings_are_as_described(key: str, value: str, warning: str) -> None:
+    found = loads(whole_with(key, value), SHIPPED, {}).warnings
+    assert any(str(one).endswith(warning) for one in found), found
 
 
 # metrics
@@ -331,7 +344,8 @@ def test_every_outcome_is_described() -> None:
     described = listed(sections(METRICS)["Outcomes"])
     assert failures <= described
     assert problems("gateway/duskgate/proxy") - {"bad-request"} <= described
-    assert {"forwarded", "grace", "brownout", "refused", "rejected"} <= described
+    decided = {"forwarded", "grace", "grace_expiring", "rejected", "rehearsed"}
+    assert decided | set(exchange._OUTCOMES.values()) <= described
 
 
 # what callers see
@@ -345,7 +359,15 @@ def test_every_problem_is_described_and_no_other() -> None:
 # command line
 
 
-COMMANDS: Mapping[str, click.Command] = main.commands
+def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command below a group by its whole name, groups themselves included."""
+    for name, command in group.commands.items():
+        yield before + name, command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+
+
+COMMANDS: Mapping[str, click.Command] = dict(commands(main))
 
 
 def test_every_command_is_described_and_no_other() -> None:
@@ -370,7 +392,7 @@ def test_options_and_arguments_of_a_command_are_described_and_no_other(name: str
     usage = next(one.text for one in blocks(page("cli.md")) if one.text.startswith(f"duskgate {name}"))
     arguments = [
         param.make_metavar(click.Context(command)) for param in params if isinstance(param, click.Argument)
-    ]
+    ] + ["COMMAND"] * isinstance(command, click.Group)
     assert usage.splitlines()[0] == " ".join(["duskgate", name, *arguments])
 
 
