@@ -31,7 +31,7 @@ def main(config: Path, run_dir: Path) -> None:
         if server.workers_lifetime is not None:
             server.workers_lifetime = 1
 
-    server.serve(target_loader=partial(load_worker, config, run_dir), wrap_loader=False)
+    server.serve(target_loader=partial(load_worker, config, run_dir, 0), wrap_loader=False)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from duskgate.cli.main import main
 
 YAML = """
 flags: {path: flags.json}
-consumers: {acme: {match: {X-User-Id: acme}, critical: true}}
+consumers: {acme: {match: {X-User-Id: acme}, contact: "mailto:api@acme.example"}}
 identity: [{header: X-User-Id}]
 backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}
 apis:
@@ -65,7 +65,7 @@ def test_check_says_fine_and_warns(config: Path) -> None:
     assert result.exit_code == 0
     assert "fine (1 apis, 2 versions" in result.stdout
     assert "warning:" in result.stderr
-    assert "critical: has no effect yet" in result.stderr
+    assert "contact: has no effect yet" in result.stderr
 
 
 def test_check_lists_every_mistake_and_exits_2(config: Path) -> None:
