@@ -189,6 +189,7 @@ class _Rules:
             vary=self.vary,
             callers=self.callers,
             successor=_successor(self.api, written, endpoint),
+            methods=endpoint.methods if endpoint is not None else (),
         )
 
 

@@ -43,6 +43,7 @@ def make_rule(
     vary: Sequence[str] = (),
     callers: Sequence[str] = (),
     successor: Successor | None = None,
+    methods: Sequence[str] = (),
 ) -> Rule:
     """Compile a rule. ``vary``: headers that choose versions; ``callers``: headers that name the caller."""
     everyone = tuple(vary) if not lifecycle.personal else tuple(dict.fromkeys((*vary, *callers)))
@@ -67,6 +68,7 @@ def make_rule(
         ends=lifecycle.ends,
         vary=tuple(vary),
         callers=tuple(callers),
+        methods=tuple(methods),
     )
 
 
@@ -82,6 +84,7 @@ def with_lifecycle(rule: Rule, lifecycle: Lifecycle) -> Rule:
         vary=rule.vary,
         callers=rule.callers,
         successor=rule.successor,
+        methods=rule.methods,
     )
 
 

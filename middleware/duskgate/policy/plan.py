@@ -87,7 +87,8 @@ class Rule:
     ``untold`` and ``told`` are the marks before and after callers are told of the lifecycle; the second of
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
     ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
-    is the lifecycle's own. ``vary`` and ``callers`` are the headers that the marks were made of.
+    is the lifecycle's own. ``vary`` and ``callers`` are the headers that the marks were made of. ``methods``
+    are those that the endpoint covers; none: all.
     """
 
     api: str
@@ -103,6 +104,7 @@ class Rule:
     ends: bool = False
     vary: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
