@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +40,8 @@ def findings(
     yield from _ports(document)
     yield from _consumers(document)
     yield from _tls(document, folder)
+    if document.feed.enabled and not standalone:
+        yield from _feed(document)
     for name, lifecycle in document.lifecycles.items():
         if lifecycle.use is not None:
             yield Finding(("lifecycles", name, "use"), "a named lifecycle uses no other one")
@@ -104,6 +106,28 @@ def _ledger(document: models.Document) -> Iterator[Finding]:
         yield Finding(("ledger", "url"), "psycopg, which speaks to PostgreSQL, is not installed", hint)
     if ledger.keep_days < ledger.keep_hours:
         yield Finding(("ledger", "keep_days"), "is shorter than keep_hours, after which days begin")
+
+
+def _feed(document: models.Document) -> Iterator[Finding]:
+    """The feed may lie below an api's path, where the longer path wins, but no api below the feed's."""
+    at: Place = ("feed", "path")
+    own = document.feed.path.strip("/").split("/")
+    if not {".", ".."}.isdisjoint(own):
+        yield Finding(at, "holds a dot segment, which no request may")
+    for name, api in document.apis.items():
+        without_version = [part for part in api.segments if part != "{version}"]
+        if _within(own, api.segments) or _within(own, without_version):
+            hint = "give the feed another path, or write enabled: false"
+            yield Finding(at, f"is the path of the api {name} too, or that lies below it", hint)
+
+
+def _within(feed: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether the beginning of an api's path is the feed's, or that of one of its forms."""
+    if len(path) < len(feed):
+        return False
+    same = all(theirs in (own, "{version}") for own, theirs in zip(feed[:-1], path, strict=False))
+    last = path[len(feed) - 1]
+    return same and (last in (feed[-1], "{version}") or last.startswith(f"{feed[-1]}."))
 
 
 def _tls(document: models.Document, folder: Path) -> Iterator[Finding]:

@@ -139,6 +139,19 @@ class Ledger(Section):
     )
 
 
+class Feed(Section):
+    """The notice feed on the data port: what ends, and when, for people and programs."""
+
+    enabled: Flag = Field(True, description="Whether there is a feed.")
+    path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)+$")] = Field(
+        "/.well-known/api-deprecations", description="Where it is; its forms are at this path and .json, ..."
+    )
+    title: Text = Field("API deprecations", description="What it is called.")
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")] | None = Field(
+        None, description="How callers reach the gateway; makes links absolute, and ids its own."
+    )
+
+
 class Jwt(Section):
     """A caller named by a claim of a JSON Web Token."""
 
@@ -501,6 +514,7 @@ class Document(Section):
     admin: Admin = Field(default_factory=lambda: Admin.model_validate({}))
     flags: Flags | None = None
     ledger: Ledger | None = None
+    feed: Feed = Field(default_factory=lambda: Feed.model_validate({}))
     identity: list[CallerName] = []
     consumers: dict[Name, Consumer] = {}
     backends: dict[Name, Backend] = {}
