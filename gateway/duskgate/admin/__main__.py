@@ -19,6 +19,7 @@ from duskgate.admin.following import Following
 from duskgate.admin.keeper import Keeper, Records
 from duskgate.config import Loaded
 from duskgate.config.current import Current
+from duskgate.feed.keeper import FeedKeeper
 from duskgate.middleware.clock import shifted, system_clock
 from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import LAST_GOOD_CONFIG
@@ -40,6 +41,7 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
     listen = current.loaded.document.admin.listen
     following = Following(current)
     keeper = Keeper(following, run_dir, open_records(current.loaded), shifted(system_clock, clock_shift))
+    feed_keeper = FeedKeeper(lambda: following.loaded, lambda: following.plan)
     app = AdminApp(following, keeper, run_dir, clock_shift=clock_shift).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"
@@ -52,7 +54,11 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
-    beside = [loop.create_task(follow_parent()), loop.create_task(keeper.run())]
+    beside = [
+        loop.create_task(follow_parent()),
+        loop.create_task(keeper.run()),
+        loop.create_task(feed_keeper.run()),
+    ]
     await server.serve()
     for task in beside:
         task.cancel()

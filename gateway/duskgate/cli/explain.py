@@ -12,10 +12,12 @@ import click
 
 from duskgate.cli.common import NO, config_argument, fail, load_or_fail, moment, open_flags, plan_in_force
 from duskgate.config import Loaded
+from duskgate.feed.forms import below
 from duskgate.middleware.clock import system_clock
 from duskgate.middleware.decision import flag_attributes
 from duskgate.policy.decide import flags_for
 from duskgate.policy.decision import Forward
+from duskgate.policy.explain import Step
 from duskgate.policy.explain import explain as explained
 from duskgate.policy.identify import Who, identify
 from duskgate.policy.instants import rfc3339
@@ -42,9 +44,13 @@ def explain(
     plan = plan_in_force(loaded)
     now = system_clock() if at is None else moment("--at", at)
     decision, steps = explained(plan, asked, values, now)
+    forwarded, name = isinstance(decision, Forward), type(decision).__name__
+    feed = loaded.document.feed
+    if feed.enabled and below(feed.path, asked.path) is not None:
+        forwarded, name, steps = False, "Feed", [Step("feed", "answered by the notice feed")]
     if as_json:
         answer = {
-            "decision": type(decision).__name__,
+            "decision": name,
             "at": rfc3339(now),
             "caller": who.label,
             "steps": [step._asdict() for step in steps],
@@ -54,7 +60,7 @@ def explain(
         click.echo(f"{'caller':<22}{who.label}")
         for step in steps:
             click.echo(f"{step.rule:<22}{step.found}")
-    sys.exit(0 if isinstance(decision, Forward) else NO)
+    sys.exit(0 if forwarded else NO)
 
 
 def _flags(loaded: Loaded, asked: Request, who: Who) -> Mapping[str, bool]:

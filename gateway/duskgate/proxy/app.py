@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from duskgate.feed import Feed, FeedMiddleware
 from duskgate.middleware import (
     DecisionMiddleware,
     ErrorsMiddleware,
@@ -38,18 +39,21 @@ def build_app(
     max_request_body: int | None = None,
     end_streams_after_sunset: int | None = None,
     rehearsal_key: bytes = b"",
+    feed: Feed | None = None,
 ) -> ASGIApp:
     """Put the rooms together. ``plan`` gives the plan in force and is asked once a request.
 
     ``clock_shift``: decide as if it were so many ms later than ``clock`` says, and say so on every answer.
     ``end_streams_after_sunset`` is in ms, ``None`` for never. ``rehearsal_key`` lets callers who have it ask
-    about other moments; without one nobody may.
+    about other moments; without one nobody may. ``feed`` is the notice feed, if there is one.
     """
     now = shifted(clock, clock_shift)
     ending = StreamEnding(end_streams_after_sunset, now)
     forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body, ending)
     app: ASGIApp = RefusalMiddleware(forward, now)
     app = DecisionMiddleware(app, flags, now)
+    if feed is not None:
+        app = FeedMiddleware(app, feed, now)
     app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, now))
     app = IdentityMiddleware(app, plan)
     if rehearsal_key:

@@ -13,6 +13,7 @@ from duskgate.config import Loaded
 from duskgate.config.current import Current
 from duskgate.config.watch import changes
 from duskgate.control.in_force import PlanInForce
+from duskgate.feed.memory_file import MemoryFile
 from duskgate.flags import FlagsFile, InvalidFlags
 from duskgate.middleware.decision import FlagSource
 from duskgate.policy.plan import Backend, Plan
@@ -101,6 +102,7 @@ class State:
         self.current = Current.start(config, run_dir / LAST_GOOD_CONFIG if run_dir is not None else None)
         loaded = self.current.loaded
         self.in_force = PlanInForce(loaded)
+        self.feed_memory = MemoryFile(loaded.state)
         self._seen_path = run_dir / SEEN if run_dir is not None else None
         self._refresh_seen()
         self.instruments = instruments
@@ -134,6 +136,7 @@ class State:
         """Look at the files; take over what changed and is sound, keep the last good of what is not."""
         self._refresh_switches()
         self._refresh_seen()
+        self.feed_memory.refresh()
         flags_changed = self._refresh_flags()
         before = self.current.loaded
         result = self.current.refresh(self._prepare, again=flags_changed)
@@ -166,7 +169,7 @@ class State:
 
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)
-        for name in ("server", "admin", "flags", "ledger"):
+        for name in ("server", "admin", "flags", "ledger", "feed"):
             if getattr(before.document, name) != getattr(now.document, name):
                 logger.warning("changes to %s take effect at the next start", name)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from duskgate.feed import Feed
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
@@ -91,6 +92,7 @@ class Worker:
             trusted_proxies=server.trusted_proxies,
             max_request_body=server.max_request_body,
             end_streams_after_sunset=server.end_streams_after_sunset,
+            feed=_feed(state),
             rehearsal_key=(admin.token or "").encode() if server.rehearsal else b"",
         )
         return state, recorder, ledger
@@ -104,6 +106,12 @@ class Worker:
         else:
             mark.unlink(missing_ok=True)
             mark_process_dead(os.getpid(), str(self.run_dir))  # type: ignore[no-untyped-call]
+
+
+def _feed(state: State) -> Feed | None:
+    """The notice feed, if one is wanted. Callers' own use is not recorded anywhere yet."""
+    settings = state.current.loaded.document.feed
+    return Feed(settings, lambda: state.feed_memory.memory, own_use=None) if settings.enabled else None
 
 
 def _spare_the_collector() -> None:

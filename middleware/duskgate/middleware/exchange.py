@@ -20,6 +20,7 @@ class Exchange:
     ``upstream_seconds`` is the time from asking the backend to its response's head. ``failure`` is the
     problem name of a gateway error. ``reference`` is what a refused caller may quote to support. ``at`` is
     the moment that was asked for in a rehearsal, and ``now`` the one that was decided by, both in ms.
+    ``answered_by`` is the room that answered by itself, before anything was decided.
     """
 
     plan: Plan | None = None
@@ -33,6 +34,7 @@ class Exchange:
     reference: str | None = None
     at: int | None = None
     now: int = 0
+    answered_by: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -41,6 +43,8 @@ class Exchange:
             return self.failure
         if self.at is not None:
             return "rehearsed"
+        if self.answered_by is not None:
+            return self.answered_by
         decision = self.decision
         if isinstance(decision, Forward):
             if not decision.in_grace:
