@@ -115,6 +115,7 @@ EXPLAINED = [
     (["GET", "/api/users/7", "-H", "X-User-Id: alice"], "2026-06-01", 0, "v2, chosen by flag use-v2"),
     (["GET", "/api/users/7", "-H", "X-User-Id: bob"], "2026-06-01", 0, "v1, chosen by default"),
     (["GET", "http://gw.example/api/v2/x?y=1"], "2026-06-01", 0, "forward to backend new: /api/v2/x?y=1"),
+    (["GET", "/.well-known/api-deprecations.ics"], "2026-06-01", 1, "answered by the notice feed"),
     (["GET", "/api/v9/x"], "2026-06-01", 1, "404, 'v9' in the path is unknown"),
     (
         ["GET", "/api/v1/x", "-H", "Api-Version: v2"],

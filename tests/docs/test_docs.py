@@ -31,6 +31,7 @@ from duskgate.config.current import Current
 from duskgate.config.models import Section
 from duskgate.config.pending import pending
 from duskgate.config.tree import parse
+from duskgate.feed.room import FEED
 from duskgate.middleware import exchange
 from duskgate.policy.lifecycle import Phase
 from duskgate.policy.timeline import Kind
@@ -344,7 +345,7 @@ def test_every_outcome_is_described() -> None:
     described = listed(sections(METRICS)["Outcomes"])
     assert failures <= described
     assert problems("gateway/duskgate/proxy") - {"bad-request"} <= described
-    decided = {"forwarded", "grace", "grace_expiring", "rejected", "rehearsed"}
+    decided = {"forwarded", "grace", "grace_expiring", "rejected", "rehearsed", FEED}
     assert decided | set(exchange._OUTCOMES.values()) <= described
 
 
@@ -353,7 +354,8 @@ def test_every_outcome_is_described() -> None:
 
 def test_every_problem_is_described_and_no_other() -> None:
     described = listed(sections(page("what-callers-see.md"))["Problems"].split("More members")[0])
-    assert described == problems("middleware/duskgate/middleware", "gateway/duskgate/proxy")
+    made = problems("middleware/duskgate/middleware", "gateway/duskgate/proxy", "gateway/duskgate/feed")
+    assert described == made
 
 
 # command line

@@ -110,20 +110,20 @@ def _ledger(document: models.Document) -> Iterator[Finding]:
 
 def _feed(document: models.Document) -> Iterator[Finding]:
     """The feed may lie below an api's path, where the longer path wins, but no api below the feed's."""
-    at: Place = ("feed", "path")
     own = document.feed.path.strip("/").split("/")
     if not {".", ".."}.isdisjoint(own):
-        yield Finding(at, "holds a dot segment, which no request may")
+        yield Finding(("feed", "path"), "holds a dot segment, which no request may")
     for name, api in document.apis.items():
         without_version = [part for part in api.segments if part != "{version}"]
         if _within(own, api.segments) or _within(own, without_version):
-            hint = "give the feed another path, or write enabled: false"
-            yield Finding(at, f"is the path of the api {name} too, or that lies below it", hint)
+            hint = "move one of them, or turn the feed off with feed: {enabled: false}"
+            reason = f"is the path of the notice feed, {document.feed.path}, or lies below it"
+            yield Finding(("apis", name, "path"), reason, hint)
 
 
 def _within(feed: Sequence[str], path: Sequence[str]) -> bool:
     """Whether the beginning of an api's path is the feed's, or that of one of its forms."""
-    if len(path) < len(feed):
+    if len(path) < len(feed) or path.count("{version}") > 1:
         return False
     same = all(theirs in (own, "{version}") for own, theirs in zip(feed[:-1], path, strict=False))
     last = path[len(feed) - 1]

@@ -147,7 +147,7 @@ class Feed(Section):
         "/.well-known/api-deprecations", description="Where it is; its forms are at this path and .json, ..."
     )
     title: Text = Field("API deprecations", description="What it is called.")
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")] | None = Field(
+    url: Annotated[WebUrl, StringConstraints(pattern=r"^https?://[^/?#@]+$")] | None = Field(
         None, description="How callers reach the gateway; makes links absolute, and ids its own."
     )
 

@@ -41,7 +41,6 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
     listen = current.loaded.document.admin.listen
     following = Following(current)
     keeper = Keeper(following, run_dir, open_records(current.loaded), shifted(system_clock, clock_shift))
-    feed_keeper = FeedKeeper(lambda: following.loaded, lambda: following.plan)
     app = AdminApp(following, keeper, run_dir, clock_shift=clock_shift).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"
@@ -57,8 +56,10 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
     beside = [
         loop.create_task(follow_parent()),
         loop.create_task(keeper.run()),
-        loop.create_task(feed_keeper.run()),
     ]
+    if not clock_shift:  # dates of another time are nothing to remember
+        feed = FeedKeeper(lambda: following.loaded, lambda: following.plan)
+        beside.append(loop.create_task(feed.run()))
     await server.serve()
     for task in beside:
         task.cancel()

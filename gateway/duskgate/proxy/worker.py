@@ -21,7 +21,7 @@ from duskgate.proxy.state import State
 from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
-from duskgate.usage.open_ledger import Ledger, open_ledger
+from duskgate.usage.open_ledger import Ledger, open_ledger, open_reader
 from duskgate.usage.recorder import WorkerRecorder
 
 
@@ -109,9 +109,11 @@ class Worker:
 
 
 def _feed(state: State) -> Feed | None:
-    """The notice feed, if one is wanted. Callers' own use is not recorded anywhere yet."""
-    settings = state.current.loaded.document.feed
-    return Feed(settings, lambda: state.feed_memory.memory, own_use=None) if settings.enabled else None
+    """The notice feed, if one is wanted. Callers see their own use where a ledger is kept."""
+    loaded = state.current.loaded
+    if not loaded.document.feed.enabled:
+        return None
+    return Feed(loaded.document.feed, lambda: state.feed_memory.memory, open_reader(loaded))
 
 
 def _spare_the_collector() -> None:

@@ -118,7 +118,7 @@ class WorkerRecorder:
         entry.seconds.append(seconds)
         if exchange.upstream_seconds is not None:
             entry.upstream.append(exchange.upstream_seconds)
-        if exchange.at is None:
+        if exchange.at is None and exchange.answered_by is None:
             self._count(exchange, place)
         if self._log is not None:
             self._log(scope, exchange, seconds, place)
@@ -126,7 +126,7 @@ class WorkerRecorder:
             self._scheduled = asyncio.get_running_loop().call_later(FOLD_SECONDS, self.fold)
 
     def _count(self, exchange: Exchange, place: Place) -> None:
-        """What counts as use: everything but rehearsals."""
+        """What counts as use: everything but rehearsals and what the gateway serves itself."""
         decision = exchange.decision
         if isinstance(decision, Forward):
             if decision.marks.told:
