@@ -15,7 +15,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from duskgate.cli.clock import saying, stand_apart
+from duskgate.cli.clock import own_state, saying
 from duskgate.cli.main import main
 from duskgate.config import loads
 from duskgate.middleware.clock import shifted, system_clock
@@ -141,8 +141,8 @@ def test_the_log_is_loud_about_it_and_the_access_log_keeps_real_time(staging: En
     assert abs(instant_of_text(stamp) - system_clock()) < 10_000
 
 
-def test_no_ledger_is_touched(staging: Endings) -> None:
-    assert "warning: ledger: none is kept or looked at while the clock is shifted" in staging.log()
+def test_no_ledger_is_written(staging: Endings) -> None:
+    assert "For staging only: the ledger is not written." in staging.log()
     assert list(staging.folder.glob("*.db*")) == []
 
 
@@ -222,5 +222,5 @@ def test_gates_judged_at_another_time_are_not_put_on_record_for_the_real_gateway
     result = CliRunner().invoke(main, ["serve", str(config), "--clock", "2031-01-01"])
     assert result.exit_code == 2
     assert "set server.state to a folder of this one's own" in result.stderr
-    stand_apart(loads(GATED.replace("@state", ", state: staging"), config, {}))
-    stand_apart(loads(GATED.replace("@state", "").replace(", accept: {critical_unseen: 1d}", ""), config, {}))
+    own_state(loads(GATED.replace("@state", ", state: staging"), config, {}))
+    own_state(loads(GATED.replace("@state", "").replace(", accept: {critical_unseen: 1d}", ""), config, {}))
