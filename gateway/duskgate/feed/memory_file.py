@@ -45,11 +45,7 @@ class MemoryFile:
         """Write what changed. Raises OSError, or BrokenEntries."""
         before, after = entries_of(self.memory or EMPTY), entries_of(memory)
         gone = dict.fromkeys(before.keys() - after.keys())
-        self.entries.put_all(
-            {**gone, **{key: one for key, one in after.items() if before.get(key) != one}},
-            by="duskgate",
-            at=now,
-        )
+        self.entries.put_all({**gone, **after}, by="duskgate", at=now)
         self.refresh()
 
     def _signature(self) -> tuple[int, int, int] | None:
