@@ -26,7 +26,7 @@ from duskgate.cli.time_grid import MOST_LINES, grid
 from duskgate.cli.timeline_svg import MOST_ROWS, Row, View, drawing, segments
 from duskgate.config.scalars import FIRST_MS, LAST_MS
 from duskgate.policy.lifecycle import Grace, Lifecycle, Phase, Window
-from duskgate.policy.timeline import Event, Kind, events
+from duskgate.policy.timeline import Event, Kind, events, where
 from tests.policy.world import ms, one_api, plan_of, rule
 
 HERE = Path(__file__).parent / "plan"
@@ -169,13 +169,16 @@ def test_an_endpoints_brownout_that_ends_with_its_versions_is_told_whole() -> No
     ]
 
 
-def test_two_endpoints_at_one_path_are_told_once_where_they_are_alike() -> None:
+def test_two_endpoints_at_one_path_are_told_apart_by_their_methods() -> None:
     lifecycle = "versions: {v1: {lifecycle: {sunset: 2027-01-01}}}"
     plan = one_api(
         "{path: /api, default: v1, versions: {v1: {backend: old}}, endpoints: ["
-        f"{{path: /a, methods: [GET], {lifecycle}}}, {{path: /a, methods: [PUT], {lifecycle}}}]}}"
+        f"{{path: /a, methods: [GET], {lifecycle}}}, {{path: /a, methods: [PUT, PATCH], {lifecycle}}}]}}"
     )
-    assert events(plan) == [Event(ms("2027-01-01"), "accounts", "v1", "/a", Kind.SUNSET, "410 Gone")]
+    told = events(plan)
+    sunset = Event(ms("2027-01-01"), "accounts", "v1", "/a", Kind.SUNSET, "410 Gone")
+    assert told == [sunset._replace(methods=("GET",)), sunset._replace(methods=("PATCH", "PUT"))]
+    assert [where(event) for event in told] == ["accounts v1 GET /a", "accounts v1 PATCH,PUT /a"]
 
 
 def test_many_spared_consumers_are_counted() -> None:
@@ -307,7 +310,7 @@ def test_names_of_the_file_reach_the_drawing_escaped(tmp_path: Path) -> None:
     config.write_text(SAMPLE.read_text().replace("/users/{id}/avatar", "/<b>&/{id}"))
     assert run("--svg", tmp_path / "plan.svg", config=config).exit_code == 0
     texts = [one.text for one in elements((tmp_path / "plan.svg").read_text(), "text")]
-    assert "accounts v1 /<b>&/{id}" in texts
+    assert "accounts v1 DELETE,PUT /<b>&/{id}" in texts
 
 
 @pytest.mark.parametrize("number", [0, 1, MOST_ROWS, MOST_ROWS + 1, 5_000])
@@ -330,7 +333,9 @@ def test_the_rows_that_change_first_are_kept_and_versions_before_endpoints(tmp_p
     labels = [text for one in elements(svg, "g") if (text := one.findtext(f"{SVG}text"))]
     assert labels[:3] == ["accounts v1", "billing v1", "accounts v2"]
     assert labels[3:6] == [
-        *("accounts v1 /users/{id}/avatar", "accounts v3 /e2027-01-01", "accounts v3 /e2027-01-02")
+        "accounts v1 DELETE,PUT /users/{id}/avatar",
+        "accounts v3 /e2027-01-01",
+        "accounts v3 /e2027-01-02",
     ]
     assert labels[-1] == "accounts v3 /e2027-03-02"
     assert f"{3 + 1 + len(days) - MOST_ROWS} more left out" in svg

@@ -140,6 +140,7 @@ def _change(event: Event, now: int) -> dict[str, Any]:
         "api": event.api,
         "version": event.version,
         "endpoint": event.endpoint,
+        "methods": list(event.methods),
         "kind": event.kind.value,
         "detail": event.detail,
         "brownout": None if event.brownout is None else _span(*event.brownout),

@@ -37,7 +37,8 @@ class Kind(str, Enum):
 class Event(NamedTuple):
     """One change: the instant (ms), where, what, and more about it in words.
 
-    ``brownout`` is the start and the end (ms) of the one that begins, changes or ends.
+    ``brownout`` is the start and the end (ms) of the one that begins, changes or ends. ``methods`` are those
+    of the endpoint, sorted; none: all.
     """
 
     at: int
@@ -47,6 +48,7 @@ class Event(NamedTuple):
     kind: Kind
     detail: str = ""
     brownout: tuple[int, int] | None = None
+    methods: tuple[str, ...] = ()
 
 
 def events(plan: Plan, since: int | None = None, until: int | None = None) -> list[Event]:
@@ -60,7 +62,7 @@ def events(plan: Plan, since: int | None = None, until: int | None = None) -> li
         for event in _own(rule, whole)
         if (since is None or event.at >= since) and (until is None or event.at < until)
     }
-    return sorted(found, key=lambda event: event[:6])
+    return sorted(found, key=lambda event: (event[:6], event.methods))
 
 
 def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
@@ -88,12 +90,12 @@ def _own(rule: Rule, whole: Rule) -> Iterable[Event]:
 
 
 def _changes(rule: Rule, dates: Lifecycle) -> Iterator[Event]:
+    place, methods = (rule.api, rule.version, rule.endpoint), tuple(sorted(rule.methods))
     for at, kind, detail in _dates(dates):
-        yield Event(at, rule.api, rule.version, rule.endpoint, kind, detail)
+        yield Event(at, *place, kind, detail, None, methods)
     for window in dates.brownouts:
         for at, kind, detail in _brownout(window):
-            span = window.start, window.end
-            yield Event(at, rule.api, rule.version, rule.endpoint, kind, detail, span)
+            yield Event(at, *place, kind, detail, (window.start, window.end), methods)
 
 
 def _dates(dates: Lifecycle) -> Iterator[tuple[int, Kind, str]]:
@@ -144,6 +146,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def where(event: Event | Rule) -> str:
-    """``accounts v1`` or ``accounts v1 /users/{id}``."""
-    endpoint = "" if event.endpoint == WHOLE else f" {event.endpoint}"
+    """``accounts v1``, ``accounts v1 /users/{id}`` or ``accounts v1 GET,PUT /users/{id}``."""
+    methods = f" {','.join(sorted(event.methods))}" if event.methods else ""
+    endpoint = "" if event.endpoint == WHOLE else f"{methods} {event.endpoint}"
     return f"{event.api} {event.version}{endpoint}"
