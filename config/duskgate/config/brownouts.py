@@ -59,7 +59,7 @@ def _buckets(percent: float) -> int:
 
 def mistakes(lifecycle: models.Lifecycle, dates: Lifecycle) -> Iterator[Mistake]:
     """What is wrong with the brownouts of a lifecycle."""
-    begins = dates.announced if dates.announced is not None else dates.deprecated
+    begins = dates.tells_from
     found: list[tuple[Window, int]] = []
     for index, item in enumerate(lifecycle.brownouts or ()):
         yield from _shape(item, ("brownouts", index))

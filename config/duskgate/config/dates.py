@@ -23,7 +23,7 @@ from duskgate.policy.accept import (
 )
 from duskgate.policy.freeze import Freeze
 from duskgate.policy.instants import rfc3339
-from duskgate.policy.lifecycle import Grace, Lifecycle, Redirect
+from duskgate.policy.lifecycle import Grace, Lifecycle, Redirect, Window
 from duskgate.policy.switches import gate_bound
 
 _ORDER = ("announced", "deprecated", "sunset", "removed")
@@ -38,12 +38,6 @@ def compiled(lifecycle: models.Lifecycle, seed: int = 0) -> Lifecycle:
     deprecated, sunset, removed = (
         instant_of(when, start) for when in (lifecycle.deprecated, lifecycle.sunset, lifecycle.removed)
     )
-    rehearsals = [
-        window
-        for item in lifecycle.brownouts or ()
-        if sunset is not None
-        for window in windows(item, start, seed)
-    ]
     dates = Lifecycle(
         announced=start,
         deprecated=deprecated,
@@ -55,14 +49,28 @@ def compiled(lifecycle: models.Lifecycle, seed: int = 0) -> Lifecycle:
         successor_path=lifecycle.successor_path,
         method=lifecycle.successor_method,
         redirect=Redirect(lifecycle.redirect),
-        brownouts=tuple(sorted(rehearsals, key=lambda window: window.start)),
         grace=MappingProxyType({one.consumer: one for one in _left(lifecycle, sunset, removed)}),
         grace_warning=lifecycle.grace_warning,
         freeze=_freeze(lifecycle, deprecated),
         accept=_accept(lifecycle.accept) if lifecycle.accept is not None else None,
     )
+    dates = replace(dates, brownouts=tuple(_rehearsals(lifecycle, dates, seed)))
     waits = dates.accept is not None and dates.accept.holds(None)
     return replace(dates, held_until=gate_bound(dates)) if waits else dates
+
+
+def _rehearsals(lifecycle: models.Lifecycle, dates: Lifecycle, seed: int) -> list[Window]:
+    """The brownouts of a sunset, but for inherited ones that begin before callers are told of it."""
+    if dates.sunset is None:
+        return []
+    begins = dates.tells_from
+    found = [
+        window
+        for item in lifecycle.brownouts or ()
+        for window in windows(item, dates.announced, seed)
+        if begins is None or window.start >= begins
+    ]
+    return sorted(found, key=lambda window: window.start)
 
 
 def _freeze(lifecycle: models.Lifecycle, deprecated: int | None) -> Freeze | None:

@@ -75,11 +75,12 @@ class Grace:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A sunset that is put off until ``until`` (ms), by whom and why."""
+    """A sunset that is put off until ``until`` (ms), by whom and why; ``instead_of`` is when it was to be."""
 
     until: int
     by: str
     reason: str
+    instead_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ class Lifecycle:
     def enforced(self) -> int | None:
         """The instant from which on the sunset takes effect."""
         return self.sunset if self.held_until is None else self.held_until
+
+    @property
+    def written_sunset(self) -> int | None:
+        """The sunset without an operator's hold."""
+        return self.sunset if self.hold is None else self.hold.instead_of
 
     @property
     def personal(self) -> bool:

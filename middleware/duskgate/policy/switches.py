@@ -37,7 +37,7 @@ EVERYTHING = Target()
 
 
 class Judged(NamedTuple):
-    """How a gate was judged. ``open``: the sunset (ms) that it has let take effect, and for good."""
+    """How a gate was judged. ``open``: the latest sunset (ms) that it has let take effect, and for good."""
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
@@ -67,9 +67,12 @@ NOTHING = Switches()
 
 
 def gate_of(rule: Rule, whole: Rule) -> Gate:
-    """The gate before a rule's sunset: its own, or that of the whole version where it has the same."""
+    """The gate before a rule's sunset: its own, or that of the whole version where it has the same.
+
+    By the written dates, so that a hold on one of the two, or on both, gives no gate another name.
+    """
     own, its = rule.lifecycle, whole.lifecycle
-    same = own.accept == its.accept and own.sunset == its.sunset
+    same = own.accept == its.accept and own.written_sunset == its.written_sunset
     return rule.api, rule.version, WHOLE if same else rule.endpoint
 
 
@@ -116,7 +119,8 @@ def _rule(rule: Rule, whole: Rule, switches: Switches) -> Rule:
 def _gated(lifecycle: Lifecycle, judged: Judged | None) -> Lifecycle:
     if lifecycle.accept is None or lifecycle.sunset is None or judged is None:
         return lifecycle
-    waits = judged.open != lifecycle.sunset and lifecycle.accept.holds(judged.verdict)
+    opened = judged.open is not None and judged.open >= lifecycle.sunset
+    waits = not opened and lifecycle.accept.holds(judged.verdict)
     until = gate_bound(lifecycle) if waits else None
     return lifecycle if until == lifecycle.held_until else replace(lifecycle, held_until=until)
 
@@ -143,5 +147,5 @@ def held(lifecycle: Lifecycle, hold: Hold) -> Lifecycle:
         removed=removed,
         held_until=bound,
         grace=MappingProxyType(grace),
-        hold=hold,
+        hold=replace(hold, instead_of=lifecycle.sunset),
     )

@@ -1,0 +1,134 @@
+"""The keeper's rounds: verdicts on record, freezes passed on, warnings once a day."""
+
+import json
+import logging
+from collections.abc import Mapping, Set
+from pathlib import Path
+
+import pytest
+
+from duskgate.admin.following import Following
+from duskgate.admin.keeper import Keeper
+from duskgate.config.current import Current
+from duskgate.control.switches import entries_in
+from duskgate.usage.gates import Facts
+from tests.policy.world import ms
+from tests.usage.test_gates import Past
+
+DAY = 86_400_000
+SUNSET, FREEZE = ms("2027-01-01"), ms("2026-11-01")
+
+YAML = """
+identity: [{header: X-Api-Key}]
+consumers: {acme: {match: {X-Api-Key: a}, critical: true}}
+backends: {one: {url: "http://127.0.0.1:9001"}}
+apis:
+  accounts:
+    path: /api/{version}
+    default: v1
+    versions:
+      v1:
+        backend: one
+        lifecycle:
+          deprecated: 2026-10-01
+          sunset: 2027-01-01
+          freeze: {from: 2026-11-01, mode: enforce}
+          grace: [{consumer: acme, until: 2027-02-01, owner: jane, reason: contract}]
+          accept: {critical_unseen: 1d, hold_at_most: 10d}
+      v2: {backend: one}
+"""
+
+
+class Books:
+    """Records made up."""
+
+    def __init__(self, called: Mapping[str, int]) -> None:
+        self.called = called
+
+    def facts(self) -> Facts | None:
+        return Past(called=self.called)
+
+    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
+        return {name for name, at in self.called.items() if at < instant}
+
+
+class World:
+    """A keeper whose time and records are given."""
+
+    def __init__(self, folder: Path) -> None:
+        config = folder / "gateway.yaml"
+        config.write_text(YAML)
+        self.folder = folder
+        self.books = Books({})
+        self.now = ms("2026-10-15")
+        self.following = Following(Current.start(config, None))
+        self.keeper = Keeper(self.following, folder, self.books, lambda: self.now)
+
+    def round(self, now: int, **called: int) -> None:
+        self.now, self.books.called = now, called
+        self.keeper.round()
+        self.following.refresh()
+
+    def phase(self) -> str:
+        return str(self.following.plan.apis["accounts"].rules["v1"].lifecycle.phase(self.now))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_an_unmet_gate_holds_the_sunset_until_it_is_met(world: World) -> None:
+    world.round(SUNSET - 1000, acme=SUNSET - 2000)
+    world.round(SUNSET, acme=SUNSET - 2000)
+    (standing,) = world.keeper.standing
+    assert (world.phase(), standing.holding) == ("deprecated", True)
+    world.round(SUNSET + 2 * DAY, acme=SUNSET - 2000)
+    assert world.phase() == "sunset"
+    world.round(SUNSET + 3 * DAY, acme=SUNSET + 3 * DAY - 1)
+    assert world.phase() == "sunset", "a gate that has opened stays open"
+
+
+def test_a_gate_holds_no_longer_than_it_may(world: World) -> None:
+    world.round(SUNSET + 10 * DAY - 1, acme=SUNSET + 10 * DAY - 2)
+    assert world.phase() == "deprecated"
+    world.now += 1
+    assert world.phase() == "sunset", "exactly at the bound, without another round"
+
+
+def test_verdicts_are_audited_once_each(world: World) -> None:
+    for now in (SUNSET - 3 * DAY, SUNSET - 3 * DAY + 5000, SUNSET - 2 * DAY):
+        world.round(now, acme=SUNSET - 3 * DAY - 1)
+    changes = [(one["by"], one["to"]["verdict"]) for one in entries_in(world.folder).audit()]
+    assert changes == [("duskgate", "unmet"), ("duskgate", "met")]
+
+
+def test_who_was_seen_before_a_freeze_is_passed_on_once_it_has_begun(world: World) -> None:
+    seen = world.folder / "seen.json"
+    world.round(FREEZE, acme=FREEZE - 1, late=FREEZE)
+    assert not seen.exists()
+    world.round(FREEZE + 2000, acme=FREEZE - 1, late=FREEZE)
+    assert json.loads(seen.read_text()) == {"accounts/v1": ["acme"]}
+
+
+def test_a_grace_that_ends_soon_is_warned_of_once_a_day(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    until = ms("2027-02-01")
+    moments = (until - 7 * DAY - 1, until - 7 * DAY, until - 7 * DAY + 5000, until - 6 * DAY, until)
+    said = []
+    for now in moments:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "duskgate"):
+            world.round(now)
+        said.append(sum("grace_expiring" in line for line in caplog.messages))
+    assert said == [0, 1, 0, 1, 0]
+
+
+def test_a_verdict_that_cannot_be_kept_is_said_and_ends_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    (world.folder / "switches.json.lock").mkdir()
+    world.round(SUNSET - DAY, acme=SUNSET - DAY - 1)
+    assert any("cannot be kept" in line for line in caplog.messages)
+    assert len(world.keeper.standing) == 1
