@@ -16,7 +16,7 @@ from duskgate.policy.shares import BUCKETS, Share
 
 
 def windows(item: models.Brownouts, announced: int | None, seed: int) -> list[Window]:
-    """The windows of one entry, earliest first. Of one that overlap, all up to the first that does."""
+    """The windows of one entry, earliest first; up to one that the next would begin in, if there is such."""
     start = instant_of(item.start, announced)
     if start is None:
         return []
@@ -64,13 +64,15 @@ def mistakes(lifecycle: models.Lifecycle, dates: Lifecycle) -> Iterator[Mistake]
     for index, item in enumerate(lifecycle.brownouts or ()):
         yield from _shape(item, ("brownouts", index))
         own = windows(item, dates.announced, 0)
+        if own and len(own) < max(item.times, len(item.ladder or ())):
+            reason = f"is shorter than the brownout that starts {rfc3339(own[-1].start)}"
+            yield Mistake(("brownouts", index, "every"), reason, "let them lie further apart")
         found += [(window, index) for window in own]
         if own:
             yield from _place(own, dates, begins, ("brownouts", index))
-    for (first, one), (second, other) in pairwise(sorted(found, key=lambda pair: pair[0].start)):
+    for (first, _), (second, index) in pairwise(sorted(found, key=lambda pair: pair[0].start)):
         if second.start < first.end:
-            same = "the series overlaps itself at" if one == other else "overlaps the brownout that starts"
-            yield Mistake(("brownouts", other), f"{same} {rfc3339(first.start)}")
+            yield Mistake(("brownouts", index), f"overlaps the brownout that starts {rfc3339(first.start)}")
 
 
 def _place(
