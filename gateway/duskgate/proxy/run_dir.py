@@ -16,3 +16,6 @@ LAST_GOOD_FLAGS = "last-good-flags.json"
 
 SEEN = "seen.json"
 """A file with the callers seen on each version before its freeze, by api/version."""
+
+LABELS = "labels"
+"""A file with the labels that workers have given to callers and variants that the YAML does not name."""

@@ -16,13 +16,14 @@ from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
 from duskgate.proxy.parent import parent_gone
-from duskgate.proxy.run_dir import WORKERS
+from duskgate.proxy.run_dir import LABELS, WORKERS
 from duskgate.proxy.state import State
 from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
 from duskgate.usage.open_ledger import Ledger, open_ledger, open_reader
 from duskgate.usage.recorder import WorkerRecorder
+from duskgate.usage.shared_names import SharedNames
 
 
 class Worker:
@@ -82,7 +83,9 @@ class Worker:
         server, admin = state.current.loaded.document.server, state.current.loaded.document.admin
         # what happens at another time is no use on record
         ledger = open_ledger(state.current.loaded, instruments) if not self.clock_shift else None
-        recorder = WorkerRecorder(instruments, AccessLog(system_clock) if server.access_log else None, ledger)
+        log = AccessLog(system_clock) if server.access_log else None
+        names = SharedNames(self.run_dir / LABELS if self.run_dir is not None else None)
+        recorder = WorkerRecorder(instruments, log, ledger, names)
         self.stack = build_app(
             state.plan,
             state.upstreams,

@@ -29,6 +29,8 @@ from duskgate.policy.identify import ANONYMOUS
 from duskgate.policy.lifecycle import Phase
 from duskgate.usage.consumers import ConsumerLabels
 from duskgate.usage.instruments import BUCKETS, FoldedHistogram, Instruments
+from duskgate.usage.shared_names import SharedNames
+from duskgate.usage.variants import VariantLabels
 
 FOLD_SECONDS = 0.1
 NONE = "none"
@@ -91,15 +93,24 @@ class Entry:
 
 
 class WorkerRecorder:
-    """Records finished requests. ``log`` writes access log lines, ``ledger`` keeps books, if wanted."""
+    """Records finished requests. ``log`` writes access log lines, ``ledger`` keeps books, if wanted.
+
+    ``names`` are the labels that the gateway's workers have given to what the YAML does not name.
+    """
 
     def __init__(
-        self, instruments: Instruments, log: Log | None = None, ledger: Keeper | None = None
+        self,
+        instruments: Instruments,
+        log: Log | None = None,
+        ledger: Keeper | None = None,
+        names: SharedNames | None = None,
     ) -> None:
+        names = names or SharedNames()
         self._instruments = instruments
         self._log = log
         self._ledger = ledger
-        self._labels = ConsumerLabels()
+        self._consumers = ConsumerLabels(names)
+        self._variants = VariantLabels(names)
         self._requests: dict[Key, Entry] = {}
         self._deprecated: dict[Key, int] = {}
         self._refused: dict[Key, int] = {}
@@ -129,15 +140,11 @@ class WorkerRecorder:
         """What counts as use: everything but rehearsals and what the gateway serves itself."""
         decision = exchange.decision
         if isinstance(decision, Forward):
-            if decision.marks.told:
-                counted: Key = (*place[:3], self._consumer(exchange))
-                self._deprecated[counted] = self._deprecated.get(counted, 0) + 1
-            if decision.newcomer:
-                counted = (*place[:3], self._consumer(exchange), "frozen")
-                self._spared[counted] = self._spared.get(counted, 0) + 1
+            if decision.marks.told or decision.newcomer:
+                self._count_ending(decision, (*place[:3], self._consumer(exchange)))
         elif type(decision) in _REASONS:
-            counted = (*place[:3], self._consumer(exchange), _REASONS[type(decision)])
-            self._refused[counted] = self._refused.get(counted, 0) + 1
+            refused = (*place[:3], self._consumer(exchange), _REASONS[type(decision)])
+            self._refused[refused] = self._refused.get(refused, 0) + 1
         for flag, variant in exchange.flags:
             self._count_flag(place[0], flag, variant)
         if self._ledger is not None:
@@ -145,18 +152,27 @@ class WorkerRecorder:
             agent = request.fields.get(b"user-agent") if request is not None else None
             self._ledger.add(place, exchange.outcome, exchange.status, exchange.who.label, agent)
 
+    def _count_ending(self, decision: Forward, key: Key) -> None:
+        if decision.marks.told:
+            self._deprecated[key] = self._deprecated.get(key, 0) + 1
+        if decision.newcomer:
+            spared = (*key, "frozen")
+            self._spared[spared] = self._spared.get(spared, 0) + 1
+
     def _consumer(self, exchange: Exchange) -> str:
         who = exchange.who
         if who.consumer is not None or who is ANONYMOUS:
             return who.label
-        return self._labels.label(who.label)
+        return self._consumers.label(who.label)
 
     def _count_flag(self, api: str, flag: str, variant: str) -> None:
         if variant.startswith("error:"):
             failed = (flag, variant.removeprefix("error:"))
             self._flag_errors[failed] = self._flag_errors.get(failed, 0) + 1
-            variant = "error"
-        key = (api, flag, variant)
+            label = "error"
+        else:
+            label = self._variants.label(flag, variant)
+        key = (api, flag, label)
         self._rollout[key] = self._rollout.get(key, 0) + 1
 
     def fold(self) -> None:
