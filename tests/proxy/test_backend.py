@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class Heard:
     """An observer that remembers."""
 
     said: list[tuple[str, ...]] = field(default_factory=list)
+    probed: list[str] = field(default_factory=list)
+
+    def probing(self, backend: str, targets: Sequence[str]) -> None:
+        self.probed += targets
 
     def failed(self, backend: str, kind: str) -> None:
         self.said.append(("failed", kind))

@@ -16,7 +16,7 @@ from duskgate.admin.following import Following
 from duskgate.admin.guard import Guard
 from duskgate.admin.health import live_workers
 from duskgate.admin.keeper import Keeper
-from duskgate.admin.metrics import page
+from duskgate.admin.page import Page
 from duskgate.admin.switches import SwitchesApi
 from duskgate.middleware.clock import Clock, shifted, system_clock
 from duskgate.policy.instants import rfc3339
@@ -37,6 +37,7 @@ class AdminApp:
         """``clock_shift``: how far ahead of ``clock`` it is for this gateway, in ms."""
         self._following = following
         self._keeper = keeper
+        self._page = Page(following, keeper, run_dir, clock_shift)
         self._run_dir = run_dir
         self._clock = shifted(clock, clock_shift)
         self._shift = clock_shift
@@ -59,7 +60,7 @@ class AdminApp:
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format."""
         live_workers(self._run_dir)
-        body = await run_in_threadpool(page, self._following, self._keeper, self._run_dir, self._shift)
+        body = await run_in_threadpool(self._page.text)
         return Response(body, media_type=CONTENT_TYPE_LATEST)
 
     async def health(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ def live_workers(run_dir: Path) -> list[int]:
     alive = []
     for mark in sorted((run_dir / WORKERS).glob("*")):
         pid = int(mark.name)
-        if _runs(pid):
+        if runs(pid):
             alive.append(pid)
         else:
             mark.unlink(missing_ok=True)
@@ -23,7 +23,8 @@ def live_workers(run_dir: Path) -> list[int]:
     return alive
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether a process is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

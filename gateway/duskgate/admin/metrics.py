@@ -1,25 +1,24 @@
-"""The /metrics page: every worker's counts summed, and what the plan itself has to say."""
+"""Metrics that follow from the plan in force: when things end, who matters, how the gates stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from duskgate.admin.following import Following
-from duskgate.admin.keeper import Keeper, Standing
+from duskgate.admin.keeper import Standing
 from duskgate.policy.accept import Verdict
 from duskgate.policy.plan import Api, Plan, Rule
 
-_LABELS = ("api", "endpoint", "version")
+_PLACE = ("api", "endpoint", "version")
+
+Labels = tuple[str, ...]
 
 
 class PlanCollector(Collector):
-    """Metrics that follow from the YAML: when things end, and which YAML it is."""
+    """The metrics of the plan of ``following``, whose gates are ``standing``."""
 
     def __init__(self, following: Following, standing: Sequence[Standing], clock_shift: int = 0) -> None:
         """``clock_shift``: how far ahead the gateway's clock is, in ms."""
@@ -27,38 +26,93 @@ class PlanCollector(Collector):
         self._standing = standing
         self._shift = clock_shift
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterator[Metric]:
         self._following.refresh()
         plan = self._following.plan
-        info = GaugeMetricFamily(
-            "duskgate_config_info", "1 for the configuration the files hold now.", labels=("digest",)
+        yield _info(
+            "duskgate_config_info",
+            "1 for the configuration the files hold now.",
+            ("digest",),
+            [(plan.digest,)],
         )
-        info.add_metric((plan.digest,), 1)
-        return (
-            info,
-            GaugeMetricFamily(
-                "duskgate_clock_shift_seconds",
-                "How far the gateway's clock is ahead of the machine's; 0 but for serve --clock.",
-                self._shift / 1000,
-            ),
-            self._instants(plan, "sunset"),
-            self._instants(plan, "deprecation"),
-            *_exceptions(plan),
-            *_gates(self._standing),
+        yield GaugeMetricFamily(
+            "duskgate_clock_shift_seconds",
+            "How far the gateway's clock is ahead of the machine's; 0 but for serve --clock.",
+            self._shift / 1000,
         )
+        yield _consumers(plan)
+        yield from _dates(plan)
+        yield from _exceptions(plan)
+        yield from _gates(self._standing)
 
-    def _instants(self, plan: Plan, kind: str) -> Metric:
-        family = GaugeMetricFamily(
-            f"duskgate_{kind}_timestamp_seconds",
-            f"When the {kind} comes, seconds since the epoch.",
-            labels=_LABELS,
-        )
-        for rule in ending_rules(plan):
-            dates = rule.lifecycle
-            instant = dates.sunset if kind == "sunset" else dates.deprecated
-            if instant is not None:
-                family.add_metric((rule.api, rule.endpoint, rule.version), instant / 1000)
-        return family
+
+def _info(name: str, text: str, labels: Labels, series: Iterable[Labels]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for one in series:
+        family.add_metric(one, 1)
+    return family
+
+
+def _consumers(plan: Plan) -> Metric:
+    return _info(
+        "duskgate_consumer_info",
+        "1 for each consumer that the configuration names.",
+        ("consumer", "critical"),
+        (
+            (name, "true" if consumer.critical else "false")
+            for name, consumer in plan.identity.consumers.items()
+        ),
+    )
+
+
+def _instants(name: str, text: str, labels: Labels, found: Iterable[tuple[Labels, int | None]]) -> Metric:
+    """Instants (ms) as seconds. Endpoints that differ in their methods only have the same labels: the
+    earliest of their instants counts."""
+    earliest: dict[Labels, int] = {}
+    for place, instant in found:
+        if instant is not None:
+            earliest[place] = min(instant, earliest.get(place, instant))
+    family = GaugeMetricFamily(name, f"{text}, seconds since the epoch.", labels=labels)
+    for place, instant in earliest.items():
+        family.add_metric(place, instant / 1000)
+    return family
+
+
+def _dates(plan: Plan) -> Iterator[Metric]:
+    places = [(_place(rule), rule.lifecycle) for rule in ending_rules(plan)]
+    yield _instants(
+        "duskgate_sunset_timestamp_seconds",
+        "When the sunset comes",
+        _PLACE,
+        ((place, dates.sunset) for place, dates in places),
+    )
+    yield _instants(
+        "duskgate_deprecation_timestamp_seconds",
+        "When the deprecation comes",
+        _PLACE,
+        ((place, dates.deprecated) for place, dates in places),
+    )
+
+
+def _exceptions(plan: Plan) -> Iterator[Metric]:
+    """What puts a sunset off: graces of single consumers, holds of operators."""
+    places = [(_place(rule), rule.lifecycle) for rule in ending_rules(plan)]
+    yield _instants(
+        "duskgate_grace_end_timestamp_seconds",
+        "When a consumer's grace ends",
+        (*_PLACE, "consumer"),
+        (((*place, one.consumer), one.until) for place, dates in places for one in dates.grace.values()),
+    )
+    yield _instants(
+        "duskgate_hold_end_timestamp_seconds",
+        "When an operator's hold on a sunset ends",
+        _PLACE,
+        ((place, dates.hold.until) for place, dates in places if dates.hold is not None),
+    )
+
+
+def _place(rule: Rule) -> Labels:
+    return rule.api, rule.endpoint, rule.version
 
 
 def ending_rules(plan: Plan) -> Iterator[Rule]:
@@ -75,50 +129,19 @@ def _endpoint_rules(api: Api) -> Iterator[Rule]:
                 yield rule
 
 
-def _exceptions(plan: Plan) -> Iterator[Metric]:
-    """What puts a sunset off: graces of single consumers, holds of operators."""
-    graces = GaugeMetricFamily(
-        "duskgate_grace_end_timestamp_seconds",
-        "When a consumer's grace ends, seconds since the epoch.",
-        labels=(*_LABELS, "consumer"),
-    )
-    holds = GaugeMetricFamily(
-        "duskgate_hold_end_timestamp_seconds",
-        "When an operator's hold on a sunset ends, seconds since the epoch.",
-        labels=_LABELS,
-    )
-    for rule in ending_rules(plan):
-        place = rule.api, rule.endpoint, rule.version
-        for grace in rule.lifecycle.grace.values():
-            graces.add_metric((*place, grace.consumer), grace.until / 1000)
-        if rule.lifecycle.hold is not None:
-            holds.add_metric(place, rule.lifecycle.hold.until / 1000)
-    yield graces
-    yield holds
-
-
 def _gates(standing: Iterable[Standing]) -> Iterator[Metric]:
     verdicts = GaugeMetricFamily(
         "duskgate_gate_verdict",
         "1 for how an acceptance gate was judged last, 0 for the other verdicts.",
-        labels=(*_LABELS, "verdict"),
+        labels=(*_PLACE, "verdict"),
     )
     holding = GaugeMetricFamily(
-        "duskgate_gate_holding", "1 while an acceptance gate holds its sunset back.", labels=_LABELS
+        "duskgate_gate_holding", "1 while an acceptance gate holds its sunset back.", labels=_PLACE
     )
-    for gate, judged, holds in standing:
-        api, version, endpoint = gate
+    for (api, version, endpoint), judged, holds in {one.gate: one for one in standing}.values():
         for verdict in Verdict:
             labels = (api, endpoint, version, verdict.value)
             verdicts.add_metric(labels, 1 if verdict is judged.verdict else 0)
         holding.add_metric((api, endpoint, version), 1 if holds else 0)
     yield verdicts
     yield holding
-
-
-def page(following: Following, keeper: Keeper, run_dir: Path, clock_shift: int = 0) -> bytes:
-    """The page in Prometheus' text format."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(run_dir))  # type: ignore[no-untyped-call]
-    registry.register(PlanCollector(following, keeper.standing, clock_shift))
-    return generate_latest(registry)

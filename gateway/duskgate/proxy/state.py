@@ -37,7 +37,7 @@ class Upstreams(Mapping[str, Upstream]):
     def __init__(self, backends: Mapping[str, Backend], observer: Observer) -> None:
         self._observer = observer
         self._backends: dict[str, Backend] = {}
-        self._upstreams: dict[str, Upstream] = {}
+        self._upstreams: dict[str, BackendUpstream] = {}
         self._closing: dict[asyncio.Task[None], Upstream] = {}
         self.take_over(backends)
 
@@ -56,9 +56,10 @@ class Upstreams(Mapping[str, Upstream]):
         self._upstreams.update(made)
         self._backends = dict(backends)
 
-    def _retire(self, upstream: Upstream | None) -> None:
+    def _retire(self, upstream: BackendUpstream | None) -> None:
         if upstream is None:
             return
+        upstream.stop_probing()  # the one that comes after it says how the targets are
 
         async def close_later() -> None:
             await asyncio.sleep(LINGER_SECONDS)
@@ -86,7 +87,7 @@ class Upstreams(Mapping[str, Upstream]):
         return len(self._upstreams)
 
 
-def _upstream(backend: Backend, observer: Observer) -> Upstream:
+def _upstream(backend: Backend, observer: Observer) -> BackendUpstream:
     make = HttpxTransport if backend.transport == "httpx" else NativeTransport
     return BackendUpstream(backend, make, observer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from duskgate.usage.instruments import Instruments
 
@@ -14,6 +15,11 @@ class BackendMetrics:
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
+
+    def probing(self, backend: str, targets: Sequence[str]) -> None:
+        """Targets are probed from now on. What was said of them before a reload counts no more."""
+        for target in targets:
+            self._instruments.target_up.labels(backend, target).set(1)
 
     def failed(self, backend: str, kind: str) -> None:
         """A request could not be sent, or was not answered."""

@@ -102,7 +102,7 @@ class Instruments:
         )
         self.target_up = Gauge(
             "duskgate_backend_target_up",
-            "0 while a worker's health checks of the target fail, 1 once they succeed again.",
+            "0 while a worker's health checks of the target fail, else 1; only with health checks.",
             ("backend", "target"),
             multiprocess_mode="livemin",
             registry=registry,

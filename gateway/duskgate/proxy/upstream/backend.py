@@ -43,7 +43,9 @@ class Transport(Protocol):
 
 
 class Observer(Protocol):
-    """Hears what happens to a backend. Must not block."""
+    """Hears what happens to a backend. Must not block. ``probing`` names targets that count as up so far."""
+
+    def probing(self, backend: str, targets: Sequence[str]) -> None: ...
 
     def failed(self, backend: str, kind: str) -> None: ...
 
@@ -99,10 +101,9 @@ class BackendUpstream:
         self._websocket_transport = WebSocketTransport(backend)
         self._turn = 0
         self._saved = MOST_SAVED
-        self._probes = [self._loop.create_task(self._probe(target)) for target in self._probed()]
-
-    def _probed(self) -> list[Target]:
-        return self._targets if self._backend.health is not None else []
+        probed = self._targets if backend.health is not None else []
+        observer.probing(backend.name, [target.base for target in probed])
+        self._probes = [self._loop.create_task(self._probe(target)) for target in probed]
 
     @property
     def active(self) -> int:
@@ -194,10 +195,14 @@ class BackendUpstream:
             if target.health.probed(good, self._loop.time()):
                 self._observer.health(self._backend.name, target.base, up=good)
 
-    async def aclose(self) -> None:
-        """Stop probing and close every connection."""
+    def stop_probing(self) -> None:
+        """Ask no target for its health any more, and tell the observer of no change."""
         for task in self._probes:
             task.cancel()
+
+    async def aclose(self) -> None:
+        """Stop probing and close every connection."""
+        self.stop_probing()
         await asyncio.gather(*self._probes, return_exceptions=True)
         for target in self._targets:
             await target.transport.aclose()
