@@ -61,6 +61,7 @@ def findings(
             if not standalone or version.backend is not None:
                 yield from _backend(document, version, place)
             yield from _rollout(api, version_name, version, place, flags)
+            yield from _shadow(api, version_name, version.shadow, (*place, "shadow"))
             above = inherit.above_version(document, api, version_name)
             spot: Place = (*place, "lifecycle")
             yield from _lifecycle(document, api, version.lifecycle, above, spot, version_name)
@@ -215,6 +216,24 @@ def _rollout(
         yield Finding((*at, "rollout", "to"), "moves the version to itself")
     if rollout.flag is not None:
         yield from _known_flag(rollout.flag, flags, (*at, "rollout", "flag"))
+
+
+def _shadow(api: models.Api, name: str, shadow: models.Shadow | None, at: Place) -> Iterator[Finding]:
+    if shadow is None:
+        return
+    yield from _known("version", shadow.to, list(api.versions), (*at, "to"))
+    if shadow.to == name:
+        yield Finding((*at, "to"), "sends the copies to the version itself")
+    trie: Trie[str] = Trie()
+    for index, item in enumerate(shadow.idempotent):
+        place: Place = (*at, "idempotent", index, "path")
+        try:
+            taken = trie.add(parse_template(item.path), frozenset(item.methods), item.path)
+        except TemplateError as error:
+            yield Finding(place, str(error))
+            continue
+        if taken is not None:
+            yield Finding(place, f"covers the same requests as {taken}")
 
 
 def _lifecycle(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from xxhash import xxh64_intdigest
 
-from duskgate.config import dates, inherit, models
+from duskgate.config import dates, inherit, models, shadows
 from duskgate.policy.build import (
     flag_names,
     make_routes,
@@ -44,6 +44,7 @@ from duskgate.policy.resolvers import (
     MediaTypeResolver,
     QueryResolver,
 )
+from duskgate.policy.shadow import Shadow
 from duskgate.policy.trie import Trie, parse_template
 
 
@@ -190,7 +191,22 @@ class _Rules:
             callers=self.callers,
             successor=_successor(self.api, written, endpoint),
             methods=endpoint.methods if endpoint is not None else (),
+            shadow=self._shadow(source.shadow, written, endpoint),
         )
+
+    def _shadow(
+        self,
+        shadow: models.Shadow | None,
+        lifecycle: models.Lifecycle | None,
+        endpoint: models.Endpoint | None,
+    ) -> Shadow | None:
+        if shadow is None:
+            return None
+        parts = None
+        if endpoint is not None and lifecycle is not None and lifecycle.successor == shadow.to:
+            path = lifecycle.successor_path
+            parts = make_successor_parts(path, endpoint.path) if path is not None else None
+        return shadows.compiled(shadow, parts)
 
 
 def brownout_seed(api: str, version: str) -> int:

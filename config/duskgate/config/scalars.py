@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from duskgate.policy.fields import FieldPathError, parse_field
+
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _SPAN = re.compile(r"(?:\d{1,15}(?:ms|s|m|h|d|w))+")
 _PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
@@ -257,6 +259,24 @@ def _contact(value: Any) -> str:
     return _web_url(text)
 
 
+def _field_path(value: Any) -> str:
+    text = _text(value, "write a field path, such as $.items[*].id")
+    try:
+        parse_field(text)
+    except FieldPathError as error:
+        raise bad(str(error)) from None
+    return text
+
+
+def _tolerance(value: Any) -> str:
+    text = _text(
+        value if isinstance(value, str) else str(value), "write a number or a share, such as 0.01 or 1%"
+    )
+    if not re.fullmatch(r"\d{1,15}(\.\d{1,15})?\s*%?", text):
+        raise bad(f"{text!r} is not a tolerance; write a number such as 0.01, or a share such as 1%")
+    return text
+
+
 def _schema(kind: str, **more: Any) -> WithJsonSchema:
     """A scalar's JSON Schema; ``${NAME}`` may stand in its place."""
     return WithJsonSchema({"anyOf": [{"type": kind, **more}, {"type": "string", "pattern": r"\$\{"}]})
@@ -282,6 +302,8 @@ Instant = Annotated[int, BeforeValidator(_instant), _words(r"^\d{4}-\d{2}-\d{2}"
 Moment = Annotated[When, BeforeValidator(_when), _words(r"^(\d{4}-\d{2}-\d{2}|\+\d)", "2027-01-01", "+6w")]
 Address = Annotated[Listen, BeforeValidator(_listen), _words(r":\d{1,5}$", "127.0.0.1:8080")]
 Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\d+)?$", "10.0.0.0/8")]
+FieldPath = Annotated[str, BeforeValidator(_field_path), _words(r"^\$", "$.items[*].id", "$..updated_at")]
+Tolerance = Annotated[str, BeforeValidator(_tolerance), WithJsonSchema({"type": ["number", "string"]})]
 Contact = Annotated[str, BeforeValidator(_contact), _words(r"^(mailto:|https://)", "mailto:api@example.com")]
 WebUrl = Annotated[str, BeforeValidator(_web_url), _words(r"^https?://", "https://docs.example.com")]
 Url = Annotated[str, BeforeValidator(_url), _words(r"^(https?://|unix:/)", "http://127.0.0.1:9001")]

@@ -18,6 +18,7 @@ from duskgate.policy.resolvers import (
     MediaTypeResolver,
     QueryResolver,
 )
+from duskgate.policy.shadow import Shadow
 from duskgate.policy.trie import TemplateError, parameter_names
 
 
@@ -44,6 +45,7 @@ def make_rule(
     callers: Sequence[str] = (),
     successor: Successor | None = None,
     methods: Sequence[str] = (),
+    shadow: Shadow | None = None,
 ) -> Rule:
     """Compile a rule. ``vary``: headers that choose versions; ``callers``: headers that name the caller."""
     everyone = tuple(vary) if not lifecycle.personal else tuple(dict.fromkeys((*vary, *callers)))
@@ -69,6 +71,7 @@ def make_rule(
         vary=tuple(vary),
         callers=tuple(callers),
         methods=tuple(methods),
+        shadow=shadow,
     )
 
 
@@ -85,6 +88,7 @@ def with_lifecycle(rule: Rule, lifecycle: Lifecycle) -> Rule:
         callers=rule.callers,
         successor=rule.successor,
         methods=rule.methods,
+        shadow=rule.shadow,
     )
 
 

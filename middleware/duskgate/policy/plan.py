@@ -14,6 +14,7 @@ from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.marks import Marks
 from duskgate.policy.paths import Segments
 from duskgate.policy.resolvers import Explicit, FlagResolver
+from duskgate.policy.shadow import Shadow
 from duskgate.policy.trie import Trie
 
 WHOLE = "*"
@@ -88,7 +89,7 @@ class Rule:
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
     ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
     is the lifecycle's own. ``vary`` and ``callers`` are the headers that the marks were made of. ``methods``
-    are those that the endpoint covers; none: all.
+    are those that the endpoint covers; none: all. ``shadow`` says which other version gets copies.
     """
 
     api: str
@@ -105,6 +106,7 @@ class Rule:
     vary: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, slots=True)

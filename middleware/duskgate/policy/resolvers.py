@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from duskgate.policy.request import Request
 
@@ -43,17 +43,22 @@ class MediaTypeResolver:
         best: tuple[float, bytes] | None = None
         for line in request.values(b"accept"):
             for part in line.split(b","):
-                text = self._version(part)
+                text = self.version_in(part)
                 weight = weight_of(part)
                 if text is not None and weight > 0 and (best is None or weight > best[0]):
                     best = (weight, text)
         return [best[1]] if best else []
 
-    def _version(self, media_range: bytes) -> bytes | None:
+    def version_in(self, media_range: bytes) -> bytes | None:
+        """The text in the version's place of one media range, if it is of this shape."""
         name = media_range.split(b";", 1)[0].strip()
         if not (name.lower().startswith(self.before) and name.lower().endswith(self.after)):
             return None
         return name[len(self.before) : len(name) - len(self.after)] or None
+
+    def naming(self, media_range: bytes, version: bytes) -> bytes:
+        """A media range of this shape with the parameters of another one, its weight among them."""
+        return self.before + version + self.after + b"".join(media_range.partition(b";")[1:])
 
 
 def weight_of(media_range: bytes) -> float:
@@ -83,6 +88,10 @@ class QueryResolver:
             return ()
         pairs = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
         return [value.encode("latin-1") for name, value in pairs if name == self.name]
+
+    def is_key(self, raw: bytes) -> bool:
+        """Whether a key of a query, as sent, is the parameter's."""
+        return unquote_to_bytes(raw.replace(b"+", b" ")).decode("latin-1") == self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from duskgate.policy.paths import offset_after
@@ -46,16 +47,19 @@ def _next_host(parts: tuple[bytes, bytes, bytes], request: Request, *, needed: b
     before, name, after = parts
     if not needed and not HostResolver(before, after).read(request):
         return b""
-    return b"//" + before + name + after + _port(request)
+    return b"//" + before + name + after + port_of(request)
 
 
 def _resource(bound: Route, successor: Successor, path: bytes) -> bytes:
     """The path below the api's, in the next version's form."""
-    if successor.parts is None:
-        return _below(bound, path)
+    return _below(bound, path) if successor.parts is None else resource_path(bound, successor.parts)
+
+
+def resource_path(bound: Route, parts: Sequence[bytes | int]) -> bytes:
+    """A path below the api's, made of literals and of the request's own segments by their positions."""
     return b"".join(
         b"/" + (quote(bound.rest[part], safe="").encode() if isinstance(part, int) else part)
-        for part in successor.parts
+        for part in parts
     )
 
 
@@ -65,7 +69,8 @@ def _below(bound: Route, path: bytes) -> bytes:
     return path[offset_after(path, bound.matched) if length is None else length :]
 
 
-def _port(request: Request) -> bytes:
+def port_of(request: Request) -> bytes:
+    """The port in the request's ``Host``, with its colon; empty if there is none."""
     host = request.fields.get(b"host", b"")
     _, colon, port = host.rpartition(b":")
     return colon + port if port.isdigit() else b""
