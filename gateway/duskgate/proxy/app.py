@@ -24,6 +24,7 @@ from duskgate.policy.plan import Plan
 from duskgate.proxy.ending import StreamEnding
 from duskgate.proxy.forward import ForwardApp
 from duskgate.proxy.headers import Network, RequestHeaders
+from duskgate.proxy.shadow.shadows import Shadows
 from duskgate.proxy.upstream.protocol import Upstream
 
 
@@ -40,16 +41,19 @@ def build_app(
     end_streams_after_sunset: int | None = None,
     rehearsal_key: bytes = b"",
     feed: Feed | None = None,
+    shadows: Shadows | None = None,
 ) -> ASGIApp:
     """Put the rooms together. ``plan`` gives the plan in force and is asked once a request.
 
     ``clock_shift``: decide as if it were so many ms later than ``clock`` says, and say so on every answer.
     ``end_streams_after_sunset`` is in ms, ``None`` for never. ``rehearsal_key`` lets callers who have it ask
     about other moments; without one nobody may. ``feed`` is the notice feed, if there is one.
+    Without ``shadows`` no copies are sent.
     """
     now = shifted(clock, clock_shift)
     ending = StreamEnding(end_streams_after_sunset, now)
-    forward: ASGIApp = ForwardApp(upstreams, RequestHeaders(trusted_proxies), max_request_body, ending)
+    headers = RequestHeaders(trusted_proxies)
+    forward: ASGIApp = ForwardApp(upstreams, headers, max_request_body, ending, shadows)
     app: ASGIApp = RefusalMiddleware(forward, now)
     app = DecisionMiddleware(app, flags, now)
     if feed is not None:

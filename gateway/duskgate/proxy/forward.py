@@ -15,6 +15,7 @@ from duskgate.policy.decision import Forward
 from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody
 from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders, response_headers
+from duskgate.proxy.shadow.shadows import Shadows
 from duskgate.proxy.upstream.protocol import (
     CallerTimeout,
     Overloaded,
@@ -56,11 +57,13 @@ class ForwardApp:
         headers: RequestHeaders,
         max_body: int | None,
         ending: StreamEnding,
+        shadows: Shadows | None = None,
     ) -> None:
         self.upstreams = upstreams
         self.headers = headers
         self.max_body = max_body
         self.ending = ending
+        self.shadows = shadows
         self.watch = DisconnectWatch()
         self.websockets = WebSockets(upstreams, headers, ending)
 
@@ -85,6 +88,8 @@ class ForwardApp:
             self.headers.for_backend(scope, request, plan.read),
             body.chunks() if body.has_content else None,
         )
+        if decision.rule.shadow is not None and self.shadows is not None:
+            send = self.shadows.beside(scope, exchange, outgoing, send)
         upstream = self.upstreams[decision.rule.backend]
         watched = self.watch.start(receive, body, upstream.longest)
         try:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from duskgate.middleware.asgi import Scope
 from duskgate.policy.request import Header, Request
+from duskgate.policy.shadow import MARKER
 
 _HOP_BY_HOP = frozenset(
     (
@@ -24,6 +25,7 @@ _HOP_BY_HOP = frozenset(
 )
 _WRITTEN_ANEW = frozenset(
     (
+        MARKER,
         b"forwarded",
         b"true-client-ip",
         b"x-client-ip",

@@ -13,10 +13,13 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from duskgate.feed import Feed
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
-from duskgate.middleware.clock import system_clock
+from duskgate.middleware.clock import shifted, system_clock
 from duskgate.proxy.app import build_app
+from duskgate.proxy.headers import RequestHeaders
 from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import LABELS, WORKERS
+from duskgate.proxy.shadow.process import ComparerProcess
+from duskgate.proxy.shadow.shadows import Shadows
 from duskgate.proxy.state import State
 from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
 from duskgate.usage.access_log import AccessLog
@@ -24,6 +27,7 @@ from duskgate.usage.instruments import Instruments
 from duskgate.usage.open_ledger import Ledger, open_ledger, open_reader
 from duskgate.usage.recorder import WorkerRecorder
 from duskgate.usage.shared_names import SharedNames
+from duskgate.usage.shadows import ShadowMetrics
 
 
 class Worker:
@@ -55,7 +59,7 @@ class Worker:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            state, recorder, ledger = self._start()
+            state, recorder, ledger, shadows = self._start()
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
@@ -71,13 +75,14 @@ class Worker:
         await asyncio.gather(*watching, return_exceptions=True)
         if self._relays:  # granian cuts WebSockets without waiting: tell the backends, and count them
             await asyncio.wait(self._relays, timeout=CLOSE_SECONDS)
+        await shadows.aclose()
         await state.upstreams.aclose()
         recorder.fold()
         if ledger is not None:
             await asyncio.to_thread(ledger.close)
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _start(self) -> tuple[State, WorkerRecorder, Ledger | None]:
+    def _start(self) -> tuple[State, WorkerRecorder, Ledger | None, Shadows]:
         instruments = Instruments()
         state = State(self.config, instruments, self.run_dir)
         server, admin = state.current.loaded.document.server, state.current.loaded.document.admin
@@ -86,6 +91,7 @@ class Worker:
         log = AccessLog(system_clock) if server.access_log else None
         names = SharedNames(self.run_dir / LABELS if self.run_dir is not None else None)
         recorder = WorkerRecorder(instruments, log, ledger, names)
+        shadows = self._shadows(state, instruments)
         self.stack = build_app(
             state.plan,
             state.upstreams,
@@ -97,8 +103,19 @@ class Worker:
             end_streams_after_sunset=server.end_streams_after_sunset,
             feed=_feed(state),
             rehearsal_key=(admin.token or "").encode() if server.rehearsal else b"",
+            shadows=shadows,
         )
-        return state, recorder, ledger
+        return state, recorder, ledger, shadows
+
+    def _shadows(self, state: State, instruments: Instruments) -> Shadows:
+        loaded = state.current.loaded
+        return Shadows(
+            state.upstreams,
+            RequestHeaders(loaded.document.server.trusted_proxies),
+            ComparerProcess(loaded.state.absolute()),
+            ShadowMetrics(instruments),
+            shifted(system_clock, self.clock_shift),
+        )
 
     def _mark(self, *, ready: bool) -> None:
         if self.run_dir is None:

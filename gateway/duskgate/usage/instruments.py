@@ -139,6 +139,31 @@ class Instruments:
             multiprocess_mode="livemin",
             registry=registry,
         )
+        self.shadow_samples = Counter(
+            "duskgate_shadow_samples_total",
+            "Requests whose copies were sent to a shadow version, by what came of it.",
+            ("api", "endpoint", "version", "verdict"),
+            registry=registry,
+        )
+        self.shadow_differences = Counter(
+            "duskgate_shadow_differences_total",
+            "Fields that differed in a shadow version's answers, by kind.",
+            ("api", "endpoint", "version", "kind"),
+            registry=registry,
+        )
+        self.shadow_dropped = Counter(
+            "duskgate_shadow_dropped_total",
+            "Sampled requests that were not copied, or not compared.",
+            ("api", "version", "reason"),
+            registry=registry,
+        )
+        self.shadow_duration = Histogram(
+            "duskgate_shadow_duration_seconds",
+            "Time from sending a copy to its answer's end.",
+            ("api", "version"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
         self.config_ok = Gauge(
             "duskgate_config_last_reload_successful",
             "1 while every worker runs what the files say; 0 after a change was rejected.",

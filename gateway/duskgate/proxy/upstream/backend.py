@@ -110,6 +110,12 @@ class BackendUpstream:
         """Requests and WebSockets under way."""
         return sum(target.transport.active + target.websockets for target in self._targets)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether half of what may be under way is."""
+        limit = self._backend.max_requests
+        return limit is not None and self.active * 2 >= limit
+
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a request to the target that suits best; to another if it fails and it may be repeated."""
         target = self._admit()

@@ -48,7 +48,8 @@ class Upstream(Protocol):
     """Sends requests to one backend, and opens WebSockets to it.
 
     ``longest`` is how long an exchange may take in all, ``idle`` how long a caller may take for one piece of
-    a response; both in seconds, ``None`` for no bound.
+    a response; both in seconds, ``None`` for no bound. ``crowded``: so much is under way that what can wait
+    should.
     """
 
     @property
@@ -56,6 +57,9 @@ class Upstream(Protocol):
 
     @property
     def idle(self) -> float | None: ...
+
+    @property
+    def crowded(self) -> bool: ...
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a request and wait for the response's head. Raises UpstreamError."""
