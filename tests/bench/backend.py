@@ -22,6 +22,7 @@ HTTP = """\
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     location / {{ return 200 '{small}'; }}
+    location /api/v2/ {{ return 200 '{spaced}'; }}
     location = /bench-status {{ stub_status; }}
     location = /api/v1/bodies/{large} {{ alias {folder}/{large}; }}
     location = /api/v1/bodies/{huge} {{ alias {folder}/{huge}; }}
@@ -41,7 +42,12 @@ def path_of(size: int) -> str:
 
 def config(folder: Path, port: int) -> str:
     """The backend's nginx.conf."""
-    return frame(folder, HTTP.format(port=port, folder=folder, small=answer(SMALL), large=LARGE, huge=HUGE))
+    small = answer(SMALL)
+    spaced = small.replace(
+        ",", " ,"
+    )  # the same document, but not the same bytes: there is something to compare
+    text = HTTP.format(port=port, folder=folder, small=small, spaced=spaced, large=LARGE, huge=HUGE)
+    return frame(folder, text)
 
 
 class Backend:

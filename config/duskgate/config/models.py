@@ -423,7 +423,7 @@ class Shadow(Section):
     concurrency: Annotated[Integer, Field(ge=1, le=256)] = Field(
         16, description="Copies at once, in a worker."
     )
-    rate: Annotated[Integer, Field(ge=1, le=10_000)] = Field(100, description="Copies a second, in a worker.")
+    rate: Annotated[Integer, Field(ge=1, le=10_000)] = Field(20, description="Copies a second, in a worker.")
     max_body: Size = Field(256 * 2**10, description="Larger requests and answers are left out.")
     timeout: Positive = Field(10_000, description="For the whole exchange of a copy.")
 

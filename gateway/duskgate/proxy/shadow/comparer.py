@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from duskgate.proxy.shadow.compare import compare
@@ -22,7 +23,7 @@ from duskgate.proxy.shadow.content import Incomparable
 from duskgate.proxy.shadow.noise import Judged, Noise, Verdict, first_look, second_look
 from duskgate.proxy.shadow.store import Store, path_in
 from duskgate.proxy.shadow.tally import Batch
-from duskgate.proxy.shadow.wire import Question, Reply, reply_line, unpacked
+from duskgate.proxy.shadow.wire import NOTE, Question, Reply, reply_line, unpacked
 
 WRITE_SECONDS = 1.0
 """How often results are written."""
@@ -99,46 +100,57 @@ class Comparer:
 
 
 class Line:
-    """The worker's end of the socket, as this process sees it."""
+    """The socket to the worker. Replies are held back while more questions are waiting."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._data = b""
+        self._at = 0
+        self._replies: list[bytes] = []
+
+    @property
+    def _left(self) -> int:
+        return len(self._data) - self._at
 
     def waits(self, seconds: float) -> bool:
-        """Whether something comes within so many seconds."""
+        """Whether something is there, or comes within so many seconds."""
+        if self._left:
+            return True
+        self._flush()
         return bool(select.select([self._connection], [], [], max(0.0, seconds))[0])
 
     def read(self, size: int) -> bytes:
         """Exactly so many bytes. Raises EOFError at the end."""
-        data = bytearray(size)
-        view, have = memoryview(data), 0
-        while have < size:
-            more = self._connection.recv_into(view[have:])
+        while self._left < size:
+            more = self._connection.recv(max(size - self._left, 1 << 16))
             if not more:
                 raise EOFError
-            have += more
-        return bytes(data)
+            self._data, self._at = self._data[self._at :] + more, 0
+        start, self._at = self._at, self._at + size
+        return self._data[start : self._at]
 
     def send(self, reply: Reply) -> None:
-        self._connection.sendall(reply_line(reply))
+        self._replies.append(reply_line(reply))
+
+    def _flush(self) -> None:
+        if self._replies:
+            self._connection.sendall(b"".join(self._replies))
+            self._replies.clear()
 
 
 def run(comparer: Comparer, line: Line) -> None:
     """Answer until the worker hangs up; what is known by then is written."""
     written = time.monotonic()
-    while True:
-        if line.waits(written + WRITE_SECONDS - time.monotonic()):
-            try:
-                question = unpacked(line.read)
-            except (EOFError, ConnectionError):
-                break
-            for reply in _safely(comparer, question):
-                line.send(reply)
-        if time.monotonic() - written >= WRITE_SECONDS:
-            said = comparer.write(_now())
-            written = time.monotonic()
-            if said is not None:
-                line.send(said)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            if line.waits(written + WRITE_SECONDS - time.monotonic()):
+                for reply in _safely(comparer, unpacked(line.read)):
+                    line.send(reply)
+            if time.monotonic() - written >= WRITE_SECONDS:
+                said = comparer.write(_now())
+                written = time.monotonic()
+                if said is not None:
+                    line.send(said)
     comparer.write(_now())
     comparer.close()
 
@@ -146,9 +158,11 @@ def run(comparer: Comparer, line: Line) -> None:
 def _safely(comparer: Comparer, question: Question) -> Iterator[Reply]:
     """The reply, also where there is a fault of ours. What it is about must not get into a log."""
     try:
-        yield comparer.answer(question, _now())
+        reply = comparer.answer(question, _now())
+        if question.number != NOTE:
+            yield reply
     except Exception as error:
-        yield Reply(question.number, reason="comparer")
+        yield Reply(question.number, reason="fault")
         yield Reply(
             None, reason=f"a comparison for {'/'.join(question.place)} failed: {type(error).__name__}"
         )

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from duskgate.policy.shadow import Comparison
+
 DECODABLE = frozenset(("", "identity", "gzip", "x-gzip", "deflate"))
 """The content codings (RFC 9110 section 8.4.1) that can be undone here."""
 
@@ -36,6 +38,18 @@ class Document(NamedTuple):
 
     json: bool
     value: Any
+
+
+def identical(old: Answer, new: Answer, comparison: Comparison) -> bool:
+    """Whether two answers are the same byte for byte, so that there is nothing to compare."""
+    return (
+        old.body == new.body
+        and old.status == new.status
+        and all(
+            old.headers.get(name) == new.headers.get(name)
+            for name in ("content-encoding", *comparison.headers)
+        )
+    )
 
 
 def plain(answer: Answer, limit: int) -> bytes:

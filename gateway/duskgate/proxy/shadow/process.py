@@ -14,7 +14,7 @@ from pathlib import Path
 from duskgate.policy.shadow import Comparison
 from duskgate.proxy.shadow.content import Answer
 from duskgate.proxy.shadow.noise import Place, Verdict
-from duskgate.proxy.shadow.wire import Question, Reply, packed, read_reply
+from duskgate.proxy.shadow.wire import NOTE, Question, Reply, packed, read_reply
 
 logger = logging.getLogger("duskgate")
 
@@ -22,6 +22,9 @@ AGAIN_SECONDS = 5.0
 """Until a comparer that ended is started again."""
 STOP_SECONDS = 3.0
 """How long it may take to write what it knows when the worker stops."""
+HELD_SECONDS = 0.1
+MOST_HELD = 8
+"""How long questions are held back, and how many: together they cost one switch of processes."""
 LONGEST_REPLY = 1 << 16
 
 
@@ -34,39 +37,55 @@ class ComparerProcess:
 
     def __init__(self, state: Path) -> None:
         self._command = [sys.executable, "-m", "duskgate.proxy.shadow.comparer", str(state)]
-        self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
+        self._starting = asyncio.Lock()
+        self._not_before = float("-inf")
+        self._held: list[Question] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._number = 0
-        self._not_before = float("-inf")
 
-    async def ask(
-        self,
-        place: Place,
-        comparison: Comparison,
-        limit: int,
-        answers: Sequence[Answer] = (),
-        outcome: Verdict = Verdict.FAILED,
+    async def judge(
+        self, place: Place, comparison: Comparison, limit: int, answers: Sequence[Answer]
     ) -> Reply:
-        """Have something judged, or noted: see ``Question``. Raises ComparerGone."""
-        self._number += 1
-        question = Question(self._number, place, comparison, limit, answers, outcome)
+        """Have two answers judged, or three: see ``Question``. Raises ComparerGone."""
+        await self._ready()
+        self._number = number = self._number + 1
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = reply
         try:
-            async with self._turn:
-                writer = self._writer or await self._start()
-                self._waiting[question.number] = reply
-                writer.writelines(packed(question))
-                await writer.drain()
+            self._hold(Question(number, place, comparison, limit, answers))
             return await reply
-        except ConnectionError:
-            raise ComparerGone from None
         finally:
-            self._waiting.pop(question.number, None)
+            self._waiting.pop(number, None)
 
-    async def _start(self) -> asyncio.StreamWriter:
+    async def note(self, place: Place, comparison: Comparison, outcome: Verdict) -> None:
+        """Have something noted that needs no judging. Raises ComparerGone."""
+        await self._ready()
+        self._hold(Question(NOTE, place, comparison, outcome=outcome))
+
+    def _hold(self, question: Question) -> None:
+        self._held.append(question)
+        if len(self._held) >= MOST_HELD:
+            self._send()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HELD_SECONDS, self._send)
+
+    def _send(self) -> None:
+        held, self._held = self._held, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._writer is not None:
+            self._writer.writelines([piece for question in held for piece in packed(question)])
+
+    async def _ready(self) -> None:
+        async with self._starting:
+            if self._writer is None:
+                await self._start()
+
+    async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:
             raise ComparerGone
@@ -75,14 +94,13 @@ class ComparerProcess:
         with theirs:
             command = [*self._command, str(theirs.fileno())]
             try:
-                self._process = await asyncio.to_thread(_started, command, theirs.fileno())
+                process = await asyncio.to_thread(_started, command, theirs.fileno())
             except OSError as error:
                 ours.close()
                 logger.error("shadow: the comparer cannot be started: %s", error)
                 raise ComparerGone from None
         reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_REPLY)
-        self._reading = loop.create_task(self._read(reader, self._writer, self._process))
-        return self._writer
+        self._reading = loop.create_task(self._read(reader, self._writer, process))
 
     async def _read(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: subprocess.Popen[bytes]
@@ -107,6 +125,7 @@ class ComparerProcess:
         """Let it write what it knows, and end it."""
         if self._writer is None or self._reading is None:
             return
+        self._send()
         self._writer.write_eof()
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._reading), STOP_SECONDS)

@@ -48,25 +48,34 @@ def too_large(request: Request, shadow: Shadow) -> bool:
     return length.isdigit() and int(length) > shadow.max_body
 
 
+BURST_SECONDS = 0.1
+"""Copies may begin at once that are as many as the rate allows in so long, and at least one."""
+
+
 class Limits:
-    """Counts the copies of each room: how many are under way, and how many began in this second."""
+    """Counts the copies of each room: how many are under way, and how many more may begin by their rate.
+
+    A rate is kept by a bucket of tokens, so that copies come spread over time and not all at once.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """``clock`` is in seconds and only goes forward."""
         self._clock = clock
         self._under_way: dict[Room, int] = defaultdict(int)
-        self._began: dict[Room, tuple[int, int]] = {}
+        self._tokens: dict[Room, tuple[float, float]] = {}
 
     def enter(self, room: Room, shadow: Shadow) -> str | None:
         """Take a place; give it back with ``leave``. If there is none, the reason."""
         if self._under_way[room] >= shadow.concurrency:
             return "busy"
-        second = int(self._clock())
-        before, number = self._began.get(room, (second, 0))
-        number = number if before == second else 0
-        if number >= shadow.rate:
+        most = max(1.0, shadow.rate * BURST_SECONDS)
+        now = self._clock()
+        before, tokens = self._tokens.get(room, (now, most))
+        tokens = min(most, tokens + (now - before) * shadow.rate)
+        free = tokens >= 1
+        self._tokens[room] = now, tokens - free
+        if not free:
             return "rate"
-        self._began[room] = second, number + 1
         self._under_way[room] += 1
         return None
 

@@ -20,7 +20,7 @@ from duskgate.policy.decision import Forward
 from duskgate.policy.shadow import Comparison, Shadow
 from duskgate.proxy.headers import RequestHeaders
 from duskgate.proxy.shadow.capture import Capture, Sample
-from duskgate.proxy.shadow.content import Answer, Incomparable
+from duskgate.proxy.shadow.content import Answer, Incomparable, identical
 from duskgate.proxy.shadow.copying import CopyFailed, ask, copied
 from duskgate.proxy.shadow.noise import Place, Verdict
 from duskgate.proxy.shadow.process import ComparerGone
@@ -32,16 +32,13 @@ logger = logging.getLogger("duskgate")
 
 
 class Judge(Protocol):
-    """Compares answers: see ``ComparerProcess``."""
+    """Compares answers and keeps results: see ``ComparerProcess``."""
 
-    async def ask(
-        self,
-        place: Place,
-        comparison: Comparison,
-        limit: int,
-        answers: tuple[Answer, ...] = (),
-        outcome: Verdict = Verdict.FAILED,
+    async def judge(
+        self, place: Place, comparison: Comparison, limit: int, answers: Sequence[Answer]
     ) -> Reply: ...
+
+    async def note(self, place: Place, comparison: Comparison, outcome: Verdict) -> None: ...
 
     async def aclose(self) -> None: ...
 
@@ -123,23 +120,41 @@ class Shadows:
             self._limits.leave(room)
 
     async def _shadow(self, sample: Sample, body: bytes, old: Answer) -> None:
-        comparison, place = sample.shadow.compare, sample.place
+        comparison = sample.shadow.compare
         try:
             new = await self._copy(sample, body)
         except CopyFailed:
-            if comparison is not None:
-                await self._judge.ask(place, comparison, 0, outcome=Verdict.FAILED)
-            self._observer.judged(place, Verdict.FAILED.value, ())
+            await self._noted(sample, Verdict.FAILED)
             return
         if comparison is None:
-            self._observer.judged(place, Verdict.SENT.value, ())
-            return
-        reply = await self._judge.ask(place, comparison, sample.shadow.max_body, (old, new))
+            await self._noted(sample, Verdict.SENT)
+        elif identical(old, new, comparison):
+            await self._noted(sample, Verdict.EQUAL)
+        else:
+            await self._judged(sample, body, comparison, (old, new))
+
+    async def _noted(self, sample: Sample, outcome: Verdict) -> None:
+        if sample.shadow.compare is not None:
+            await self._judge.note(sample.place, sample.shadow.compare, outcome)
+        self._observer.judged(sample.place, outcome.value, ())
+
+    async def _judged(
+        self, sample: Sample, body: bytes, comparison: Comparison, answers: tuple[Answer, Answer]
+    ) -> None:
+        """Have two answers judged; if there is doubt, with another one of the old version's."""
+        limit = sample.shadow.max_body
+        reply = await self._judge.judge(sample.place, comparison, limit, answers)
         if reply.verdict is Verdict.DOUBTFUL:
-            reply = await self._second(sample, body, comparison, (old, new))
+            again = copied(sample.request.method, sample.target, sample.headers, body)
+            try:
+                own = await self._ask(sample.rule.backend, again, sample.shadow)
+            except (CopyFailed, Incomparable):
+                await self._noted(sample, Verdict.UNDECIDED)
+                return
+            reply = await self._judge.judge(sample.place, comparison, limit, (*answers, own))
         if reply.verdict is None:
             raise Incomparable(reply.reason)
-        self._observer.judged(place, reply.verdict.value, [kind.value for kind in reply.kinds])
+        self._observer.judged(sample.place, reply.verdict.value, [kind.value for kind in reply.kinds])
 
     async def _copy(self, sample: Sample, body: bytes) -> Answer:
         """The shadow version's answer."""
@@ -152,17 +167,6 @@ class Shadows:
         answer = await self._ask(copy.backend, copied(request.method, copy.target, headers, body), shadow)
         self._observer.took(sample.rule.api, shadow.to, perf_counter() - started)
         return answer
-
-    async def _second(
-        self, sample: Sample, body: bytes, comparison: Comparison, answers: tuple[Answer, Answer]
-    ) -> Reply:
-        """Ask the old version once more, and have it all judged again."""
-        again = copied(sample.request.method, sample.target, sample.headers, body)
-        try:
-            own = await self._ask(sample.rule.backend, again, sample.shadow)
-        except (CopyFailed, Incomparable):
-            return await self._judge.ask(sample.place, comparison, 0, outcome=Verdict.UNDECIDED)
-        return await self._judge.ask(sample.place, comparison, sample.shadow.max_body, (*answers, own))
 
     async def _ask(self, backend: str, request: UpstreamRequest, shadow: Shadow) -> Answer:
         upstream = self._upstreams.get(backend)

@@ -26,16 +26,20 @@ def _written(comparison: Comparison) -> str:
     return _json(asdict(comparison))
 
 
+NOTE = 0
+"""The number of questions that want no reply."""
+
+
 class Question(NamedTuple):
     """What to judge: two answers, or three with the old version's second one.
 
-    With none there is only ``outcome`` to take note of. ``limit`` is that of ``compare``.
+    A note has none, only an ``outcome``. ``limit`` is that of ``compare``.
     """
 
     number: int
     place: Place
     comparison: Comparison
-    limit: int
+    limit: int = 0
     answers: Sequence[Answer] = ()
     outcome: Verdict = Verdict.FAILED
 

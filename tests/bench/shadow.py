@@ -1,0 +1,149 @@
+"""What a shadow adds to the time of answers: with and without one in turn, under the same steady load."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from tests.bench.backend import backend
+from tests.bench.duskgate import Full
+from tests.bench.fleet import launch
+from tests.bench.place import Place
+from tests.bench.ready import CannotMeasure
+from tests.bench.spawn import Cores, running
+from tests.bench.tree import cpu_seconds
+
+SHARE = "10%"
+RATES = (500, 2_000)
+"""Requests a second: what a core does with ease, and about half of what it can do."""
+SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Shadowed(Full):
+    """The full policy, with a share of the requests copied to the next version and compared."""
+
+    name: str = "duskgate-shadow"
+    title: str = f"with a shadow of {SHARE}"
+    shadow: str = f"{{to: v2, sample: {SHARE}}}"
+
+    def files(self, place: Place) -> Mapping[str, str]:
+        files = super().files(place)
+        version = "        backend: one\n"
+        text = files["gateway.yaml"].replace(version, f"{version}        shadow: {self.shadow}\n", 1)
+        return {**files, "gateway.yaml": text}
+
+
+UNBOUND = f"{{to: v2, sample: {SHARE}, rate: 10000, concurrency: 256}}"
+PEERS: tuple[Full, ...] = (
+    Full(title="without a shadow"),
+    Shadowed(),
+    Shadowed("duskgate-unbound", f"with a shadow of {SHARE}, its rate lifted", shadow=UNBOUND),
+    Full(name="duskgate-again", title="without a shadow, again"),
+)
+"""The last one shows how far two measurements of the same thing lie apart."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """One measurement: how long answers took, and the CPU time a request, in microseconds."""
+
+    middle: float
+    average: float
+    slow: float
+    cpu: float
+
+    @classmethod
+    def of(cls, times: Sequence[float], cpu_time: float) -> Times:
+        ordered = sorted(times)
+        return cls(
+            median(ordered), mean(ordered), ordered[len(ordered) * 99 // 100], cpu_time / len(ordered) * 1e6
+        )
+
+    def value(self, word: str) -> float:
+        found: float = getattr(self, word)
+        return found
+
+
+WORDS = {"middle": "median", "average": "mean", "slow": "99 %", "cpu": "CPU"}
+
+
+@dataclass
+class Row:
+    """One gateway at one rate, over all rounds."""
+
+    rate: int
+    title: str
+    rounds: list[Times]
+
+    def value(self, word: str) -> float:
+        """The median over the rounds."""
+        return median(one.value(word) for one in self.rounds)
+
+    def ratio(self, other: Row, word: str) -> float:
+        """The median over rounds of this one's value by the other's in the same round."""
+        pairs = zip(self.rounds, other.rounds, strict=True)
+        return median(mine.value(word) / theirs.value(word) for mine, theirs in pairs)
+
+
+def measure(
+    folder: Path, cores: Cores, rounds: int, say: Callable[[str], None], rates: Sequence[int] = RATES
+) -> list[Row]:
+    """Every gateway at every rate in every round, in turns. May raise CannotMeasure."""
+    rows = {(rate, peer.name): Row(rate, peer.title, []) for rate in rates for peer in PEERS}
+    with ExitStack() as stack:
+        answers = stack.enter_context(backend(folder / "backend", cores.load))
+        fleet = {
+            peer.name: launch(stack, peer, folder / peer.name, answers.port, cores.proxy) for peer in PEERS
+        }
+        for number in range(rounds):
+            for rate in rates:
+                turn = number % len(PEERS)
+                for peer in (*PEERS[turn:], *PEERS[:turn]):
+                    one = fleet[peer.name]
+                    before = cpu_seconds(one.root)
+                    times = ask(one.place.port, rate, cores)
+                    got = Times.of(times, cpu_seconds(one.root) - before)
+                    rows[rate, peer.name].rounds.append(got)
+                    say(f"round {number + 1} of {rounds}: {rate}/s, {peer.title}: {got.middle:.0f} µs")
+    return list(rows.values())
+
+
+def ask(port: int, rate: int, cores: Cores) -> list[float]:
+    """The times of the answers at a steady rate. Raises CannotMeasure."""
+    command = [sys.executable, "-m", "tests.bench.steady", str(port), str(rate), str(SECONDS)]
+    with running(command, cores.load) as caller:
+        said, _ = caller.communicate(timeout=60)
+    try:
+        times: list[float] = json.loads(said)
+    except json.JSONDecodeError:
+        raise CannotMeasure(f"the caller failed: {said.decode(errors='replace')[-2000:]}") from None
+    if len(times) < rate * SECONDS / 2:
+        raise CannotMeasure(f"only {len(times)} answers at {rate} a second")
+    return times
+
+
+def added(rows: Sequence[Row], rate: int = RATES[-1], word: str = "middle") -> float | None:
+    """How many times as long answers take with a shadow as without; ``None`` if that was not measured."""
+    mine = [row for row in rows if row.rate == rate]
+    return mine[1].ratio(mine[0], word) if len(mine) > 1 else None
+
+
+def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rate": row.rate,
+            "row": row.title,
+            "microseconds": {name: round(row.value(word), 1) for word, name in WORDS.items()},
+            "rounds": [
+                {name: round(getattr(one, word), 1) for word, name in WORDS.items()} for one in row.rounds
+            ],
+        }
+        for row in rows
+    ]
