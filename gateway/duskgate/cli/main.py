@@ -8,6 +8,7 @@ from duskgate.cli.check import check
 from duskgate.cli.demo import demo
 from duskgate.cli.explain import explain
 from duskgate.cli.plan import plan
+from duskgate.cli.report import report
 from duskgate.cli.serve import serve
 from duskgate.cli.sign import sign
 from duskgate.cli.switch import switch
@@ -19,5 +20,5 @@ def main() -> None:
     """A gateway for API version migration and deprecation."""
 
 
-for command in (serve, check, explain, plan, switch, sign, demo):
+for command in (serve, check, explain, plan, report, switch, sign, demo):
     main.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ apis:
     resolve: [path, {{header: Api-Version}}]
     default: v1
     versions:
-      v1: {{backend: old, shadow: {{to: v2, sample: 100%, rate: 10000, {shadow}}}}}
+      v1: {{backend: old, shadow: {{to: v2, sample: 100%, rate: {rate}, {shadow}}}}}
       v2: {{backend: new, {v2}}}
     endpoints:
       - {{path: "/users/{{id}}", versions: {{v1: {{lifecycle: {{}}}}}}}}
@@ -77,6 +78,15 @@ class World:
         """Wait until so many samples are judged."""
         eventually(lambda: self.count("samples_total", **labels) >= number or None, f"{number} samples", 15)
 
+    def settle(self) -> None:
+        """Wait until no copy of the requests before is under way any more."""
+        before, since = -1, time.monotonic()
+        while time.monotonic() < since + 0.4:
+            asked = len(self.old.seen) + len(self.new.seen)
+            if asked != before:
+                before, since = asked, time.monotonic()
+            time.sleep(0.02)
+
     def results(self) -> Results:
         return read(path_in(self.folder))
 
@@ -86,7 +96,7 @@ class World:
 
 @contextmanager
 def shadowing(
-    folder: Path, shadow: str = "", *, v2: str = "", server: str = "", backend: str = ""
+    folder: Path, shadow: str = "", *, v2: str = "", server: str = "", backend: str = "", rate: int = 10_000
 ) -> Iterator[World]:
     """A gateway with these additions to its shadow, its second version, its server and the new backend."""
     port, admin = free_ports(2)
@@ -100,6 +110,7 @@ def shadowing(
                 old=old.port,
                 new=new.port,
                 shadow=shadow,
+                rate=rate,
                 v2=v2,
                 server=server,
                 backend=backend,
@@ -107,7 +118,13 @@ def shadowing(
         )
         command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
         stack.enter_context(process(command, folder / "gateway.log", f"http://127.0.0.1:{admin}/readyz"))
+        eventually(lambda: listening(port), "the data port")  # a worker is ready a moment before it listens
         yield World(port, admin, old, new, folder, config)
+
+
+def listening(port: int) -> bool | None:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0 or None
 
 
 def timestamp() -> str:

@@ -27,6 +27,7 @@ WAIT_SECONDS = 5.0
 """How long one writer waits for the others."""
 
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS places (api TEXT, version TEXT, shadow TEXT, endpoint TEXT,
   equal INTEGER, different INTEGER, failed INTEGER, undecided INTEGER, streak INTEGER,
   first_seen INTEGER, last_seen INTEGER, PRIMARY KEY (api, version, shadow, endpoint));
@@ -36,7 +37,9 @@ CREATE TABLE IF NOT EXISTS differences (api TEXT, version TEXT, shadow TEXT, end
 CREATE TABLE IF NOT EXISTS noise (api TEXT, version TEXT, shadow TEXT, endpoint TEXT,
   field TEXT, kind TEXT, suspected INTEGER, explained INTEGER, last_seen INTEGER,
   PRIMARY KEY (api, version, shadow, endpoint, field, kind));
+COMMIT;
 """
+_IS_NEW = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'noise')"
 _ADD_TALLY = """
 INSERT INTO places VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
   equal = equal + excluded.equal, different = different + excluded.different,
@@ -93,6 +96,7 @@ class Store:
         run = self._database.execute
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
+        run("PRAGMA secure_delete = ON")  # examples that are dropped must be gone from the file
         (page,) = run("PRAGMA page_size").fetchone()
         run(f"PRAGMA max_page_count = {LARGEST // page}")
         self._database.executescript(_SCHEMA)
@@ -169,31 +173,20 @@ def read(path: Path) -> Results:
 
 
 def _read(uri: str) -> Results:
-    with closing(sqlite3.connect(uri, uri=True, timeout=WAIT_SECONDS)) as database:
+    with closing(sqlite3.connect(uri, uri=True, timeout=WAIT_SECONDS, isolation_level=None)) as database:
+        run = database.execute
+        run("BEGIN")  # all of it as it is at one moment
+        if run(_IS_NEW).fetchone()[0]:
+            return NO_RESULTS
         places: dict[Place, Tally] = {}
         differences: dict[Place, dict[Field, Sighting]] = {}
         noise: dict[Place, dict[Field, Count]] = {}
-        for (
-            api,
-            version,
-            shadow,
-            endpoint,
-            equal,
-            different,
-            failed,
-            undecided,
-            streak,
-            first,
-            last,
-        ) in database.execute("SELECT * FROM places"):
-            place = (api, version, shadow, endpoint)
-            places[place] = Tally(first, last, equal, different, failed, undecided, streak)
-        for *where, field, kind, count, first, last, old, new in database.execute(
-            "SELECT * FROM differences"
-        ):
+        for *where, equal, different, failed, undecided, streak, first, last in run("SELECT * FROM places"):
+            places[_place(where)] = Tally(first, last, equal, different, failed, undecided, streak)
+        for *where, field, kind, count, first, last, old, new in run("SELECT * FROM differences"):
             sighting = Sighting(first, last, count, old, new)
             differences.setdefault(_place(where), {})[field, kind] = sighting
-        for *where, field, kind, suspected, explained, _ in database.execute("SELECT * FROM noise"):
+        for *where, field, kind, suspected, explained, _ in run("SELECT * FROM noise"):
             noise.setdefault(_place(where), {})[field, kind] = Count(suspected, explained)
     return Results(places, differences, noise)
 
