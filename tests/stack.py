@@ -80,6 +80,7 @@ class Backend:
     asked: list[UpstreamRequest] = field(default_factory=list)
     longest: float | None = None
     idle: float | None = None
+    crowded: bool = False
 
     async def send(self, request: UpstreamRequest) -> Reply:
         self.asked.append(request)

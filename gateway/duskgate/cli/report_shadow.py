@@ -25,7 +25,7 @@ MOST_UNSEEN = 20
 def report_shadow(loaded: Loaded, enough: int, as_json: bool) -> int:
     """Print the report; the exit status."""
     if next(places(loaded.plan), None) is None:
-        fail(f"{loaded.path}: no version has a shadow whose answers are compared; add shadow: {{to: VERSION}}")
+        fail(f"{loaded.path}: no version has a shadow that is compared; add shadow: {{to: VERSION}} to one")
     path = path_in(loaded.state)
     try:
         results = read(path)

@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from duskgate.feed import Feed
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
-from duskgate.middleware.clock import shifted, system_clock
+from duskgate.middleware.clock import system_clock
 from duskgate.proxy.app import build_app
 from duskgate.proxy.headers import RequestHeaders
 from duskgate.proxy.parent import parent_gone
@@ -75,14 +75,15 @@ class Worker:
         await asyncio.gather(*watching, return_exceptions=True)
         if self._relays:  # granian cuts WebSockets without waiting: tell the backends, and count them
             await asyncio.wait(self._relays, timeout=CLOSE_SECONDS)
-        await shadows.aclose()
+        if shadows is not None:
+            await shadows.aclose()
         await state.upstreams.aclose()
         recorder.fold()
         if ledger is not None:
             await asyncio.to_thread(ledger.close)
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _start(self) -> tuple[State, WorkerRecorder, Ledger | None, Shadows]:
+    def _start(self) -> tuple[State, WorkerRecorder, Ledger | None, Shadows | None]:
         instruments = Instruments()
         state = State(self.config, instruments, self.run_dir)
         server, admin = state.current.loaded.document.server, state.current.loaded.document.admin
@@ -107,15 +108,14 @@ class Worker:
         )
         return state, recorder, ledger, shadows
 
-    def _shadows(self, state: State, instruments: Instruments) -> Shadows:
+    def _shadows(self, state: State, instruments: Instruments) -> Shadows | None:
+        """What sends copies; nothing in staging, whose results would stand among the real ones."""
+        if self.clock_shift:
+            return None
         loaded = state.current.loaded
-        return Shadows(
-            state.upstreams,
-            RequestHeaders(loaded.document.server.trusted_proxies),
-            ComparerProcess(loaded.state.absolute()),
-            ShadowMetrics(instruments),
-            shifted(system_clock, self.clock_shift),
-        )
+        headers = RequestHeaders(loaded.document.server.trusted_proxies)
+        comparer = ComparerProcess(loaded.state.absolute())
+        return Shadows(state.upstreams, headers, comparer, ShadowMetrics(instruments), system_clock)
 
     def _mark(self, *, ready: bool) -> None:
         if self.run_dir is None:

@@ -76,9 +76,12 @@ class Shadows:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def beside(self, scope: Scope, exchange: Exchange, outgoing: UpstreamRequest, send: Send) -> Send:
-        """``send`` for a request that is about to be forwarded; if it is sampled, one that looks on."""
+        """``send`` for a request that is about to be forwarded; if it is sampled, one that looks on.
+
+        A rehearsal is never sampled: it says nothing of what is so now.
+        """
         decision, request, plan = exchange.decision, exchange.request, exchange.plan
-        if not isinstance(decision, Forward) or request is None or plan is None:
+        if not isinstance(decision, Forward) or request is None or plan is None or exchange.at is not None:
             return send
         rule = decision.rule
         shadow = rule.shadow
