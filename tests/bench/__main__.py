@@ -13,7 +13,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import machine, run, table, wrk
+from tests.bench import machine, run, shadow, table, wrk
 from tests.bench.budgets import budgets
 from tests.bench.grid import grid, names
 from tests.bench.nginx import Nginx
@@ -52,7 +52,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def plan_of(options: argparse.Namespace) -> run.Plan:
     only = frozenset(options.only)
     cells = grid(quick=options.quick, only=only)
-    return run.Plan(cells, not only or "memory" in only, options.rounds, options.seconds)
+    shadow = "shadow" in only or not (only or options.quick)
+    return run.Plan(cells, not only or "memory" in only, shadow, options.rounds, options.seconds)
 
 
 def main() -> int:
@@ -72,6 +73,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="duskgate-bench-") as folder:
             figures = run.cpu(plan, Path(folder), cores, say)
             memory = run.resident(plan, Path(folder), cores, say)
+            shadowed = run.shadowed(plan, Path(folder), cores, say)
     except CannotMeasure as error:
         say(str(error))
         return CANNOT
@@ -80,8 +82,9 @@ def main() -> int:
         return 130
     finally:
         stop_strays()
-    kept = list(budgets(figures, memory))
-    lines = [*table.cpu(figures), *table.noise(figures), *table.memory(memory), *table.budgets(kept)]
+    kept = list(budgets(figures, memory, shadowed))
+    lines = [*table.cpu(figures), *table.noise(figures), *table.memory(memory), *table.shadow(shadowed)]
+    lines += table.budgets(kept)
     sys.stdout.write("\n".join(lines) + "\n")
     RESULTS.parent.mkdir(exist_ok=True)
     report = {
@@ -91,6 +94,7 @@ def main() -> int:
         "seconds": options.seconds,
         "cpu": figures.as_json(),
         "memory": [one.as_json() for one in memory],
+        "shadow": shadow.as_json(shadowed),
         "budgets": [one.as_json() for one in kept],
     }
     RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

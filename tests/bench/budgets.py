@@ -9,11 +9,13 @@ from typing import Any
 from tests.bench.figures import Figures
 from tests.bench.grid import COUNTS
 from tests.bench.memory import Memory
+from tests.bench.shadow import RATES, Row, added
 
 MAIN = "c32"
 MOST_TO = {"envoy": ("Envoy's", 1.0), "caddy": ("Caddy's", 0.6), "tutorial": ("the tutorial's", 1 / 50)}
 MOST_FOR_ENDPOINTS = 1.1
 MOST_MIB = 48.0
+MOST_BY_SHADOW = 1.05
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Budget:
         return {"promise": self.promise, "most": self.most, "measured": measured, "verdict": self.verdict}
 
 
-def budgets(figures: Figures, memory: Sequence[Memory]) -> Iterator[Budget]:
+def budgets(figures: Figures, memory: Sequence[Memory], shadow: Sequence[Row] = ()) -> Iterator[Budget]:
     """Every promise in the design's order."""
     full = figures.find(MAIN, "duskgate")
     ratios = figures.ratios(full) if full is not None else {}
@@ -44,6 +46,9 @@ def budgets(figures: Figures, memory: Sequence[Memory]) -> Iterator[Budget]:
         yield Budget(f"CPU by {title}, 32 connections", most, ratios.get(rival), "x")
     yield Budget(f"{COUNTS[-1]:,} endpoints by {COUNTS[0]}", MOST_FOR_ENDPOINTS, endpoint_ratio(figures), "x")
     yield from (memory_budget(memory, transport) for transport in ("native", "httpx"))
+    for rate in RATES:
+        promise = f"median time with a shadow, {rate:,} a second"
+        yield Budget(promise, MOST_BY_SHADOW, added(shadow, rate), "x")
 
 
 def endpoint_ratio(figures: Figures) -> float | None:

@@ -86,4 +86,4 @@ def paths(count: int, asked: int) -> list[str]:
 
 def names() -> list[str]:
     """What ``--only`` takes."""
-    return [*(peer.name for peer in PEERS), *TITLES, "memory"]
+    return [*(peer.name for peer in PEERS), *TITLES, "memory", "shadow"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench import memory
+from tests.bench import memory, shadow
 from tests.bench.backend import Backend, backend
 from tests.bench.figures import Figures
 from tests.bench.fleet import Running, start_all
@@ -26,6 +26,7 @@ class Plan:
 
     cells: Sequence[Cell]
     memory: bool
+    shadow: bool
     rounds: int
     seconds: float
 
@@ -61,3 +62,8 @@ def once(cell: Cell, proxy: Running, answers: Backend, seconds: float, cores: Co
 def resident(plan: Plan, folder: Path, cores: Cores, say: Say) -> list[memory.Memory]:
     """Measure memory, if that is asked for."""
     return list(memory.measure_all(folder, cores.proxy, say)) if plan.memory else []
+
+
+def shadowed(plan: Plan, folder: Path, cores: Cores, say: Say) -> list[shadow.Row]:
+    """Measure what a shadow adds, if that is asked for."""
+    return shadow.measure(folder / "shadow", cores, plan.rounds * shadow.TURNS, say) if plan.shadow else []

@@ -9,6 +9,7 @@ from tests.bench.budgets import Budget
 from tests.bench.figures import RIVALS, Figure, Figures
 from tests.bench.grid import TITLES
 from tests.bench.memory import Memory
+from tests.bench.shadow import WORDS, Row
 
 LEFT = 40
 
@@ -67,6 +68,17 @@ def memory(figures: Sequence[Memory]) -> Iterator[str]:
     for one in figures:
         yield columns(one.case, one.transport, f"{one.before / 2**20:.0f}", f"{one.added_mib:.1f}")
     yield ""
+
+
+def shadow(rows: Sequence[Row]) -> Iterator[str]:
+    """What a shadow adds: medians over the rounds, and by the first row's of the same round."""
+    for rate in dict.fromkeys(row.rate for row in rows):
+        mine = [row for row in rows if row.rate == rate]
+        yield columns(f"A shadow, {rate:,} requests a second, µs", *WORDS.values())
+        for row in mine:
+            values = (f"{row.value(word):.0f} {row.ratio(mine[0], word):.2f}x" for word in WORDS)
+            yield columns(row.title, *values)
+        yield ""
 
 
 def budgets(all_budgets: Sequence[Budget]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from duskgate.config import load
-from tests.bench import backend, table, wrk
+from tests.bench import backend, shadow, steady, table, wrk
 from tests.bench.__main__ import arguments, plan_of
 from tests.bench.budgets import budgets
 from tests.bench.duskgate import Bare, Full
@@ -58,7 +59,9 @@ def test_envoy_adds_the_headers(place: Place) -> None:
     assert added == list(NOTICES)
 
 
-@pytest.mark.parametrize("peer", [Full(), Full(transport="httpx"), Full(access_log=True), Bare()], ids=repr)
+@pytest.mark.parametrize(
+    "peer", [Full(), Full(transport="httpx"), Full(access_log=True), Bare(), *shadow.PEERS], ids=repr
+)
 def test_duskgates_files_load(peer: Peer, place: Place) -> None:
     config = place.folder / "gateway.yaml"
     config.write_text(peer.files(place)["gateway.yaml"], encoding="utf-8")
@@ -100,18 +103,23 @@ def test_quick_is_one_load() -> None:
 
 
 @pytest.mark.parametrize(
-    ("only", "cells", "memory"),
+    ("only", "cells", "memory", "shadow"),
     [
-        ([], 44, True),
-        (["envoy"], 5, False),
-        (["c32"], 8, False),
-        (["memory"], 0, True),
-        (["endpoints"], 4, False),
+        ([], 44, True, True),
+        (["envoy"], 5, False, False),
+        (["c32"], 8, False, False),
+        (["memory"], 0, True, False),
+        (["endpoints"], 4, False, False),
+        (["shadow"], 0, False, True),
     ],
 )
-def test_only(only: list[str], cells: int, memory: bool) -> None:
+def test_only(only: list[str], cells: int, memory: bool, shadow: bool) -> None:
     plan = plan_of(arguments([word for name in only for word in ("--only", name)]))
-    assert (len(plan.cells), plan.memory) == (cells, memory)
+    assert (len(plan.cells), plan.memory, plan.shadow) == (cells, memory, shadow)
+
+
+def test_quick_leaves_the_shadow_out() -> None:
+    assert not plan_of(arguments(["--quick"])).shadow
 
 
 @pytest.mark.parametrize("given", [["--only", "apache"], ["--rounds", "0"], ["--seconds", "0"]])
@@ -203,14 +211,45 @@ def test_medians_and_ratios_of_the_same_round(figures: Figures) -> None:
 MEMORY = [Memory("download", "native", 100 * MIB, 103 * MIB, 0), Memory("upload", "native", 0, 60 * MIB, 0)]
 
 
+def shadow_rows() -> list[shadow.Row]:
+    """One rate, three rounds; the second gateway takes half as long again."""
+    rate = shadow.RATES[0]
+    plain = [shadow.Times(middle, middle, middle, 100) for middle in (100, 200, 400)]
+    slower = [shadow.Times(one.middle * 1.5, one.average, one.slow, one.cpu) for one in plain]
+    return [shadow.Row(rate, "without", plain), shadow.Row(rate, "with", slower)]
+
+
+def test_times_of_many_answers() -> None:
+    got = shadow.Times.of([*range(1, 100), 1000], cpu_time=0.02)
+    assert got == shadow.Times(50.5, 59.5, 1000, 200)
+
+
+def test_the_shadows_table_and_json() -> None:
+    words = [" ".join(line.split()) for line in table.shadow(shadow_rows())]
+    assert "with 300 1.50x 200 1.00x 200 1.00x 100 1.00x" in words
+    assert list(table.shadow([])) == []
+    first, second = json.loads(json.dumps(shadow.as_json(shadow_rows())))
+    assert (first["microseconds"]["median"], second["microseconds"]["median"]) == (200, 300)
+    assert [one["median"] for one in second["rounds"]] == [150, 300, 600]
+
+
+def test_the_steady_caller_keeps_its_rate(tmp_path: Path) -> None:
+    with plain_backend() as other:
+        times = asyncio.run(steady.measure(other.port, 200, 0.5))
+    assert 50 <= len(times) <= 110
+    assert min(times) > 0
+
+
 def test_budgets(figures: Figures) -> None:
-    got = [(one.verdict, one.measured) for one in budgets(figures, MEMORY)]
+    got = [(one.verdict, one.measured) for one in budgets(figures, MEMORY, shadow_rows())]
     assert got == [
         ("missed", pytest.approx(2)),
         ("met", pytest.approx(0.5)),
         ("met", pytest.approx(1 / 80)),
         ("missed", pytest.approx(1.5)),
         ("missed", pytest.approx(60)),
+        ("not measured", None),
+        ("missed", pytest.approx(1.5)),
         ("not measured", None),
     ]
     assert {one.verdict for one in budgets(Figures(), [])} == {"not measured"}
