@@ -88,6 +88,7 @@ class Backend:
     """Answers at once: stands in for the transport, which is not what is looked at here."""
 
     longest = idle = None
+    crowded = False
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         return Answer()

@@ -26,8 +26,8 @@ from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
 from duskgate.usage.open_ledger import Ledger, open_ledger, open_reader
 from duskgate.usage.recorder import WorkerRecorder
-from duskgate.usage.shared_names import SharedNames
 from duskgate.usage.shadows import ShadowMetrics
+from duskgate.usage.shared_names import SharedNames
 
 
 class Worker:
