@@ -79,7 +79,9 @@ class Server(Section):
     max_connections: Annotated[Integer, Field(ge=1, le=1_000_000)] = Field(
         1024, description="Connections open at once, in each worker; further ones wait."
     )
-    http2: Flag = Field(True, description="HTTP/2 for clients that begin with it.")
+    http2: Flag = Field(
+        False, description="HTTP/2 for clients that begin with it, at a higher cost for all requests."
+    )
     trusted_proxies: list[Peer] = Field(
         [], description="Peers whose X-Forwarded-* and Forwarded headers are believed."
     )

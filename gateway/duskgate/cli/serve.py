@@ -17,7 +17,7 @@ import click
 from duskgate.cli.clock import own_state, saying
 from duskgate.cli.common import config_argument, fail, load_or_fail, moment, show_warnings
 from duskgate.cli.logs import set_up_logging
-from duskgate.cli.server import DrainingServer
+from duskgate.cli.server import DrainingServer, SharedSocketServer
 from duskgate.config import Loaded
 from duskgate.config.key import (
     FILE,
@@ -35,6 +35,9 @@ from duskgate.proxy.run_dir import WORKERS
 
 RUN_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus-client when it is first imported: by workers, and never by the supervisor."""
+
+BACKLOG = 2048
+"""Connections that the system keeps until a worker takes them; it may keep fewer."""
 
 FILES_BESIDES = 256
 """Open files of a worker that are no connections: code, counts, watches, what the server keeps."""
@@ -99,6 +102,12 @@ def reserve(key: str, listen: Listen) -> None:
             fail(f"{key}: cannot listen on {listen}: {reason}; stop what uses it, or choose another port")
 
 
+def listening(listen: Listen) -> socket.socket:
+    """The socket that all workers accept connections from."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    return socket.create_server((listen.host, listen.port), family=family, backlog=BACKLOG)
+
+
 def warn_of_few_files(connections: int) -> None:
     """Say so if the system lets a worker open fewer files than so many connections need.
 
@@ -118,9 +127,12 @@ def _run(loaded: Loaded, run_dir: Path, clock_shift: int) -> None:
     server = loaded.document.server
     admin = loaded.document.admin
     click.echo(f"duskgate: serving {loaded.path} on http://{server.listen}, admin on http://{admin.listen}")
-    granian = DrainingServer(server, run_dir)
-    loader = partial(load_worker, loaded.path.absolute(), run_dir, clock_shift)
-    granian.serve(target_loader=loader, wrap_loader=False)
+    load = partial(load_worker, loaded.path.absolute(), run_dir, clock_shift)
+    if server.http2:
+        DrainingServer(server, run_dir).serve(target_loader=load, wrap_loader=False)
+    else:
+        with listening(server.listen) as socket_of_all:
+            SharedSocketServer(server, run_dir, socket_of_all).run(load)
 
 
 def load_worker(config: Path, run_dir: Path, clock_shift: int) -> ASGIApp:

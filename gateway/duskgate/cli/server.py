@@ -1,18 +1,27 @@
-"""The process model: granian's, with a drain that load balancers can follow and a way to cut it short."""
+"""The process model: granian's, with a drain that load balancers can follow and a way to cut it short.
+
+Granian starts the workers, watches over them and replaces them. What a worker runs is a server of our own,
+or, where HTTP/2 is wanted, granian's.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 from duskgate.cli.logs import SERVER_LOG
 from duskgate.config.models import Server as Settings
+from duskgate.middleware.asgi import ASGIApp
+from duskgate.proxy.downstream.server import FrontServer
 from duskgate.proxy.run_dir import DRAINING
 
 MOST_HEAD_BYTES = 128 * 1024
@@ -70,6 +79,59 @@ class DrainingServer(MPServer):
 
     def _stop(self) -> None:
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+
+LoadApp = Callable[[], ASGIApp]
+"""Makes the application, in the worker's process. It is sent there, so it must be one that pickles."""
+
+
+class SharedSocketServer(DrainingServer):
+    """The same with workers that serve HTTP/1.1 by ``duskgate.proxy.downstream``.
+
+    They accept from one socket, which stays open while workers come and go: no connection is lost with one.
+    """
+
+    def __init__(self, settings: Settings, run_dir: Path, listening: socket.socket) -> None:
+        super().__init__(settings, run_dir)
+        self._listening = listening
+        self._problem_base = settings.problem_types
+        self._most = settings.max_connections
+
+    def _init_shared_socket(self) -> None:
+        self._ssp, self._shd, self._sso = self._listening, None, None  # what every worker is given
+
+    def _drop_shared_socket(self) -> None:
+        """It is closed by whoever opened it."""
+
+    def run(self, load: LoadApp) -> None:
+        """Serve until told to stop."""
+        loader = Serving(load, self._most, self._problem_base)
+        self.serve(spawn_target=_serve_worker, target_loader=loader, wrap_loader=False)
+
+
+class Serving:
+    """Makes a worker's server, in its process."""
+
+    def __init__(self, load: LoadApp, max_connections: int, problem_base: str) -> None:
+        self._load = load
+        self._most = max_connections
+        self._problem_base = problem_base
+
+    def __call__(self) -> FrontServer:
+        return FrontServer(self._load(), max_connections=self._most, problem_base=self._problem_base)
+
+
+@WorkerProcess.wrap_target  # type: ignore[untyped-decorator]
+def _serve_worker(
+    number: int,
+    server: FrontServer,
+    sockets: tuple[socket.socket, None],
+    ipc: None,
+    loop: asyncio.AbstractEventLoop,
+    *settings: object,
+) -> None:
+    """What a worker's process runs. ``settings`` are those of granian's own server."""
+    loop.run_until_complete(server.serve([sockets[0]]))
 
 
 def _seconds(span: int | None) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import httptools
 
 from duskgate.policy.plan import Timeouts
-from duskgate.proxy.upstream.deadlines import NEVER, Deadlines
+from duskgate.proxy.deadlines import NEVER, Deadlines
 from duskgate.proxy.upstream.head import check_framing
 from duskgate.proxy.upstream.protocol import (
     CallerTimeout,

@@ -8,7 +8,7 @@ from duskgate.policy.plan import Backend
 from duskgate.policy.request import Header
 from duskgate.proxy.upstream.address import Address
 from duskgate.proxy.upstream.backend import repeatable
-from duskgate.proxy.upstream.deadlines import Deadlines
+from duskgate.proxy.deadlines import Deadlines
 from duskgate.proxy.upstream.pool import Pool
 from duskgate.proxy.upstream.protocol import ConnectionLost, NotSent, UpstreamRequest, UpstreamResponse
 from duskgate.proxy.upstream.response import Response

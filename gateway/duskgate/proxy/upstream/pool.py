@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from duskgate.policy.plan import Timeouts
 from duskgate.proxy.upstream.address import Address
 from duskgate.proxy.upstream.connection import Connection
-from duskgate.proxy.upstream.deadlines import Deadlines
+from duskgate.proxy.deadlines import Deadlines
 from duskgate.proxy.upstream.protocol import ConnectError, Overloaded
 
 

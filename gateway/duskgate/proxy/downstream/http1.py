@@ -1,0 +1,314 @@
+"""One caller's connection: HTTP/1.1 (RFC 9112), parsed by llhttp, one request answered after the other.
+
+Data flows at the slower side's pace: reading pauses while nobody takes a body, and while requests wait for the
+one before them to be answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+
+from duskgate.middleware.asgi import Scope
+from duskgate.policy.request import Header
+from duskgate.proxy.deadlines import NEVER
+from duskgate.proxy.downstream.front import Front
+from duskgate.proxy.downstream.incoming import Incoming
+from duskgate.proxy.downstream.limits import SLICE
+from duskgate.proxy.downstream.refusals import refusal
+from duskgate.proxy.downstream.target import BadTarget, read_target, with_known_method
+from duskgate.proxy.downstream.websocket import hand_over, is_handshake
+
+
+class Refused(Exception):
+    """The head asks for more than there is; ``status`` says so."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Http1(asyncio.Protocol):
+    """A connection from ``connection_made`` to ``connection_lost``.
+
+    ``blocked`` is there while the caller takes nothing more. ``deadline`` is when it has to have gone on.
+    """
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._limits = front.limits
+        self._loop = front.loop
+        self._transport: Any = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._base: Scope = {}
+        self.blocked: asyncio.Future[None] | None = None
+        self.deadline = NEVER
+        # the request that is being answered, those behind it, and the one whose content still comes
+        self._current: Incoming | None = None
+        self._waiting: deque[Incoming] = deque()
+        self._receiving: Incoming | None = None
+        self._held = b""
+        self._paused = False
+        # the head that is being read
+        self._in_head = False
+        self._target = b""
+        self._method: str | None = None
+        self._headers: list[Header] = []
+        self._head_bytes = 0
+        self._handshake: Scope | None = None
+        # nothing that still comes is looked at; no request is taken after those under way
+        self._deaf = False
+        self._closing = False
+
+    # what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._base = self._front.scope_of(transport)
+        self.deadline = self._loop.time() + self._limits.head_seconds
+        self._front.joined(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._front.left(self)
+        self.resume_writing()
+        if self._current is not None:
+            self._current.break_off(gone=True)
+        self._waiting.clear()  # nobody is there to be answered
+
+    def eof_received(self) -> None:
+        """Half a connection is none: nobody could tell a caller that waits from one that left."""
+
+    def pause_writing(self) -> None:
+        self.blocked = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        blocked, self.blocked = self.blocked, None
+        if blocked is not None and not blocked.done():
+            blocked.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        while data:
+            if self._current is not None and self._receiving is None:
+                self._held += data
+                self.pause()
+                return
+            size = SLICE if self._receiving is None else len(data)
+            piece, data = (data, b"") if len(data) <= size else (data[:size], data[size:])
+            if not self._parse(piece, data):
+                return
+
+    def _parse(self, data: bytes, behind: bytes) -> bool:
+        """Feed the parser; whether it goes on. ``behind`` is what follows."""
+        if not self._in_head and self._receiving is None:
+            data, self._method = with_known_method(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :] + behind)
+            return False
+        except httptools.HttpParserError as error:
+            self._broken(error)
+            return False
+        if self._in_head:
+            return self._within_bounds(len(data))
+        return True
+
+    def _within_bounds(self, more: int) -> bool:
+        """Whether an unfinished head may go on."""
+        self._head_bytes += more
+        if len(self._target) > self._limits.target:
+            self._refuse(414)
+        elif self._head_bytes > self._limits.head:
+            self._refuse(431)
+        return not self._deaf
+
+    # what llhttp calls
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._target = b""
+        self._headers = []
+        self._head_bytes = 0
+        if self._current is None:
+            self.deadline = self._loop.time() + self._limits.head_seconds
+        elif len(self._waiting) >= self._limits.pipelined:
+            raise Refused(400)
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: dropped, RFC 9110 section 6.5.1
+        if value[-1:] in b" \t":
+            value = value.rstrip(b" \t")  # llhttp leaves the white space behind a value, RFC 9112 section 5
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        headers, limits, parser = self._headers, self._limits, self._parser
+        if len(headers) > limits.headers:
+            raise Refused(431)
+        if len(self._target) > limits.target:
+            raise Refused(414)
+        path, query, authority = read_target(self._target)
+        if authority is not None:
+            headers = [(b"host", authority), *(header for header in headers if header[0] != b"host")]
+        text = path.decode("latin-1")
+        scope = {
+            **self._base,
+            "http_version": parser.get_http_version(),
+            "method": self._method or parser.get_method().decode("ascii"),
+            "path": unquote(text) if "%" in text else text,
+            "raw_path": path,
+            "query_string": query,
+            "headers": headers,
+        }
+        self._method = None
+        upgrade = parser.should_upgrade()
+        if upgrade and is_handshake(scope):
+            self._handshake = scope
+            return
+        keep_alive = parser.should_keep_alive() and not upgrade and not self._closing
+        self._take(Incoming(self, self._loop, scope, self._front.date, limits.unread, keep_alive=keep_alive))
+
+    def _take(self, incoming: Incoming) -> None:
+        self._receiving = incoming
+        for name, value in self._headers:
+            if name == b"expect":
+                incoming.expects = value.lower() == b"100-continue"
+        if self._current is None:
+            self._start(incoming)
+        else:
+            self._waiting.append(incoming)
+
+    def _start(self, incoming: Incoming) -> None:
+        self._current = incoming
+        self.deadline = NEVER
+        incoming.task = self._loop.create_task(incoming.run(self._front.app))
+
+    def on_body(self, body: bytes) -> None:
+        if self._receiving is not None:
+            self._receiving.feed(body)
+
+    def on_message_complete(self) -> None:
+        receiving, self._receiving = self._receiving, None
+        if receiving is not None:
+            receiving.end()
+
+    # what goes wrong, and what ends
+
+    def _broken(self, error: httptools.HttpParserError) -> None:
+        cause = error.__context__
+        if self._receiving is not None:
+            self._receiving.break_off(gone=False)  # the application answers
+            self._receiving = None
+            self._hear_no_more()
+        elif self._current is not None:
+            self._hear_no_more()  # what is behind a request under way cannot be answered before it
+        else:
+            self._refuse(cause.status if isinstance(cause, Refused) else 400)
+
+    def _hear_no_more(self) -> None:
+        self._deaf = True
+        self._held = b""
+        last = self._waiting[-1] if self._waiting else self._current
+        if last is not None:
+            last.keep_alive = False
+
+    def _refuse(self, status: int) -> None:
+        """Answer for the application, if nothing is under way before it, and end the connection."""
+        if self._current is not None:
+            self._hear_no_more()
+            return
+        self._transport.write(refusal(status, self._front.problem_base, self._front.date))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close, but first take what the caller still sends: a reset would take the answer from it."""
+        self._deaf = True
+        self._held = b""
+        self.resume()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.deadline = self._loop.time() + self._limits.linger_seconds
+
+    def _upgraded(self, rest: bytes) -> None:
+        handshake, self._handshake = self._handshake, None
+        if handshake is None or self._current is not None:
+            self._hear_no_more()
+            return
+        hand_over(self._front, self, self._transport, handshake, rest)
+
+    def timed_out(self) -> None:
+        """The head did not come in time, or nothing came."""
+        self.deadline = NEVER
+        if self._in_head and not self._deaf:
+            self._refuse(408)
+        else:
+            self._transport.abort() if self._deaf else self._transport.close()
+
+    def shutdown(self) -> None:
+        """End the connection as soon as what is under way is answered."""
+        self._closing = True
+        last = self._waiting[-1] if self._waiting else self._current
+        if last is not None:
+            last.keep_alive = False
+        elif not self._in_head:
+            self._transport.close()
+
+    # what requests call
+
+    def write(self, data: bytes) -> None:
+        """Send a part of an answer."""
+        self._transport.write(data)
+
+    def pause(self) -> None:
+        """Read no further for now."""
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on, unless later requests wait."""
+        if self._paused and not self._held:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def ended(self, incoming: Incoming) -> None:
+        """A request is answered, or will not be."""
+        self._current = None
+        if self._transport.is_closing():
+            return
+        if not incoming.complete:
+            self._cut_short(incoming)
+        elif incoming.keep_alive and incoming.ended:
+            self._next()
+        elif incoming.ended:
+            self._transport.close()
+        else:
+            self._linger()
+
+    def _cut_short(self, incoming: Incoming) -> None:
+        """The answer is not complete and never will be, and the caller is to see that."""
+        if incoming.begun:
+            self._transport.abort()
+        else:
+            self._refuse(500)
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._start(self._waiting.popleft())
+            return
+        seconds = self._limits.head_seconds if self._in_head else self._limits.idle_seconds
+        self.deadline = self._loop.time() + seconds
+        if self._paused:
+            held, self._held = self._held, b""
+            self.resume()
+            self.data_received(held)
