@@ -13,11 +13,18 @@ from websockets.asyncio.client import ClientConnection
 
 from duskgate.middleware.asgi import ASGIApp, Message, Scope
 from duskgate.middleware.exchange import Exchange, exchange_of
-from duskgate.policy import Header, Plan
+from duskgate.policy import Decision, Header, Plan, Request
 from duskgate.proxy.app import build_app
 from duskgate.proxy.upstream.protocol import UpstreamRequest
 
 HOST: Header = (b"host", b"gw.example")
+
+
+def exchange_with(plan: Plan, request: Request, decision: Decision) -> Exchange:
+    """An exchange that has come as far as its decision."""
+    exchange = Exchange()
+    exchange.plan, exchange.request, exchange.decision = plan, request, decision
+    return exchange
 
 
 class Asked(NamedTuple):

@@ -1,4 +1,4 @@
-"""One real gateway in front of a backend that each test scripts: by both transports, and on two servers."""
+"""One real gateway in front of a backend that each test scripts: by both transports, and on three servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.proxy.sockets import on_uvicorn
 from tests.running import free_ports, process
 
 YAML = """
-server: {{listen: "127.0.0.1:{port}", max_request_body: 1MiB, access_log: false}}
+server: {{listen: "127.0.0.1:{port}", max_request_body: 1MiB, access_log: false, http2: {http2}}}
 admin: {{listen: "127.0.0.1:{admin}"}}
 identity: [{{header: X-Api-Key, secret: true}}]
 consumers: {{acme: {{match: {{X-Api-Key: acme-key}}}}}}
@@ -48,7 +48,7 @@ class Proxy:
     port: int
     backend: RawBackend
     via: str
-    server: str = "granian"
+    server: str = "own"
 
     def send(self, *pieces: bytes) -> bytes:
         """Send exact bytes; ``@`` stands for the api's path."""
@@ -80,28 +80,38 @@ class Running:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("proxy")
-    port, other, admin, nobody = free_ports(4)
+    own, granian, other, admin, admin_too, nobody = free_ports(6)
+    served = {"own": (own, admin, "false"), "granian": (granian, admin_too, "true")}
     with ExitStack() as stack:
         backend = stack.enter_context(raw_backend())
-        config = folder / "gateway.yaml"
-        config.write_text(YAML.format(port=port, admin=admin, backend=backend.port, nobody=nobody))
-        command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
-        log = folder / "gateway.log"
-        stack.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
-        observed = stack.enter_context(on_uvicorn(config, other))
-        yield Running({"granian": port, "uvicorn": other}, backend)
-        assert "Traceback" not in log.read_text()
+        for name, (port, its_admin, http2) in served.items():
+            config = folder / f"{name}.yaml"
+            text = YAML.format(port=port, admin=its_admin, backend=backend.port, nobody=nobody, http2=http2)
+            config.write_text(text)
+            command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
+            log = folder / f"{name}.log"
+            stack.enter_context(process(command, log, f"http://127.0.0.1:{its_admin}/readyz"))
+        observed = stack.enter_context(on_uvicorn(folder / "own.yaml", other))
+        yield Running({"own": own, "granian": granian, "uvicorn": other}, backend)
+        for name in served:
+            assert "Traceback" not in (folder / f"{name}.log").read_text()
         # uvicorn takes the length of a 304, which has no content, for a promise of content
         assert all(one.outcome != "internal-error" or one.status == 304 for one in observed.finished)
 
 
-@pytest.fixture(params=["granian-native", "granian-httpx", "uvicorn-native"])
+@pytest.fixture(params=["own-native", "own-httpx", "granian-native", "uvicorn-native"])
 def proxy(running: Running, request: pytest.FixtureRequest) -> Proxy:
     """For what the stack does on any server."""
     return running.proxy(*request.param.split("-"))
 
 
 @pytest.fixture(params=["native", "httpx"])
-def on_granian(running: Running, request: pytest.FixtureRequest) -> Proxy:
+def on_own(running: Running, request: pytest.FixtureRequest) -> Proxy:
     """For what the server itself does, or another one cannot do."""
+    return running.proxy("own", request.param)
+
+
+@pytest.fixture(params=["native", "httpx"])
+def on_granian(running: Running, request: pytest.FixtureRequest) -> Proxy:
+    """For HTTP/2."""
     return running.proxy("granian", request.param)

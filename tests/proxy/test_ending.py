@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -23,6 +23,7 @@ from tests.backends import Conversation, RawBackend, raw_backend
 from tests.proxy.sockets import Observed, SocketBackend, ended, on_uvicorn, opened, socket_backend
 from tests.proxy.test_sse import HEAD, chunked, listening
 from tests.running import eventually, free_ports
+from tests.stack import exchange_with
 
 YAML = """
 server: {{end_streams_after_sunset: {after}}}
@@ -146,17 +147,18 @@ def test_a_response_that_ends_by_itself_is_whole(soon: Soon) -> None:
 def exchange_for(target: str, *headers: tuple[str, str]) -> Exchange:
     plan = loads(YAML.format(ws=1, raw=2, after="1s"), Path("gateway.yaml"), {}).plan
     asked = request("GET", target, headers)
-    return Exchange(plan, asked, decision=decide(plan, asked, {}, 0))
+    return exchange_with(plan, asked, decide(plan, asked, {}, 0))
 
 
 def test_the_sunset_is_the_callers_own() -> None:
     plain = exchange_for("/ws/v1/x")
     assert plain.request is not None
     assert sunset_of(plain) == SUNSET, rfc3339(SUNSET)
-    graced = replace(plain, request=plain.request._replace(consumer="acme"))
-    assert sunset_of(graced) == GRACE, rfc3339(GRACE)
-    other = replace(plain, request=plain.request._replace(consumer="other"))
-    assert sunset_of(other) == SUNSET
+    assert plain.decision is not None
+    assert plain.plan is not None
+    for consumer, ends in (("acme", GRACE), ("other", SUNSET)):
+        asked = plain.request._replace(consumer=consumer)
+        assert sunset_of(exchange_with(plain.plan, asked, plain.decision)) == ends, consumer
     assert sunset_of(exchange_for("/ws/v2/x")) is None
     assert sunset_of(exchange_for("/nowhere")) is None
 
@@ -172,7 +174,7 @@ def test_a_gate_that_holds_the_sunset_back_lets_streams_live() -> None:
     plan = loads(HELD, Path("gateway.yaml"), {}).plan
     asked = request("GET", "/a")
     decision = decide(plan, asked, {}, SUNSET + 1)
-    assert sunset_of(Exchange(plan, asked, decision=decision)) == GRACE, rfc3339(GRACE)
+    assert sunset_of(exchange_with(plan, asked, decision)) == GRACE, rfc3339(GRACE)
 
 
 def test_a_clock_that_is_set_back_gives_more_time() -> None:

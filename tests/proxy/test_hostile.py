@@ -103,9 +103,9 @@ def test_a_host_that_is_none_is_refused(proxy: Proxy, host: bytes) -> None:
     assert problem(answer) == (400, "bad-request")
 
 
-def test_a_method_in_small_letters_is_under_the_same_rule(on_granian: Proxy) -> None:
+def test_a_method_in_small_letters_is_under_the_same_rule(on_own: Proxy) -> None:
     """Uvicorn lets none pass."""
-    assert on_granian.get(b"/v0/x", method=b"get").startswith(b"HTTP/1.1 410 ")
+    assert on_own.get(b"/v0/x", method=b"get").startswith(b"HTTP/1.1 410 ")
 
 
 def test_a_caller_that_stops_sending_is_told_so_and_the_backend_not_blamed(proxy: Proxy) -> None:
@@ -118,10 +118,10 @@ def test_a_caller_that_stops_sending_is_told_so_and_the_backend_not_blamed(proxy
     assert problem(answer) == (408, "request-timeout")
 
 
-def test_a_broken_chunk_is_a_bad_request(on_granian: Proxy) -> None:
+def test_a_broken_chunk_is_a_bad_request(on_own: Proxy) -> None:
     """Uvicorn answers by itself."""
     head = b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert problem(on_granian.send(head + b"zz\r\nab\r\n")) == (400, "bad-request")
+    assert problem(on_own.send(head + b"zz\r\nab\r\n")) == (400, "bad-request")
 
 
 class TestHttp2:

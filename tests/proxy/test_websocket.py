@@ -39,7 +39,7 @@ from tests.proxy.test_responses import body_of, values
 from tests.running import eventually, free_ports, installed, process
 
 YAML = """
-server: {{listen: "127.0.0.1:{port}", access_log: false}}
+server: {{listen: "127.0.0.1:{port}", access_log: false, http2: {http2}}}
 admin: {{listen: "127.0.0.1:{admin}"}}
 backends:
   ws: {{url: "http://127.0.0.1:{ws}", timeouts: {{connect: 1s, response: 700ms, idle: 700ms}}}}
@@ -104,7 +104,8 @@ def certificate(folder: Path) -> ssl.SSLContext:
 @pytest.fixture(scope="module")
 def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Gateway]]:
     folder = tmp_path_factory.mktemp("ws")
-    port, admin, other, nobody = free_ports(4)
+    own, granian, other, admin, admin_too, nobody = free_ports(6)
+    served = {"own": (own, admin, "false"), "granian": (granian, admin_too, "true")}
     ws = SocketBackend()
     with ExitStack() as stack:
         places = {
@@ -113,24 +114,25 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Gat
         }
         stack.enter_context(socket_backend(ws, folder / "ws.sock"))
         raw = stack.enter_context(raw_backend())
-        config = folder / "gateway.yaml"
-        config.write_text(
-            YAML.format(port=port, admin=admin, raw=raw.port, nobody=nobody, folder=folder, **places)
-        )
-        log = folder / "gateway.log"
-        command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
-        stack.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
-        observed = stack.enter_context(on_uvicorn(config, other))
+        places |= {"raw": raw.port, "nobody": nobody}
+        for name, (port, its_admin, http2) in served.items():
+            config = folder / f"{name}.yaml"
+            config.write_text(YAML.format(port=port, admin=its_admin, http2=http2, folder=folder, **places))
+            command = [sys.executable, "-m", "duskgate.cli", "serve", str(config)]
+            log = folder / f"{name}.log"
+            stack.enter_context(process(command, log, f"http://127.0.0.1:{its_admin}/readyz"))
+        observed = stack.enter_context(on_uvicorn(folder / "own.yaml", other))
         yield {
-            "granian": Gateway("granian", port, admin, ws, raw, observed),
+            "own": Gateway("own", own, admin, ws, raw, observed),
+            "granian": Gateway("granian", granian, admin_too, ws, raw, observed),
             "uvicorn": Gateway("uvicorn", other, admin, ws, raw, observed),
         }
-        written = log.read_text()
+        written = "".join((folder / f"{name}.log").read_text() for name in served)
         assert "Traceback" not in written
         assert "panicked" not in written
 
 
-@pytest.fixture(params=["granian", "uvicorn"])
+@pytest.fixture(params=["own", "granian", "uvicorn"])
 def gateway(gateways: dict[str, Gateway], request: pytest.FixtureRequest) -> Gateway:
     one = gateways[request.param]
     one.ws.reset()
@@ -305,11 +307,11 @@ def test_subprotocols_on_several_lines_are_all_offered(gateway: Gateway) -> None
 
 
 def test_notices_on_what_is_accepted(gateway: Gateway) -> None:
-    """Granian 2.8 sends no header of an accepted handshake but the subprotocol; docs/what-callers-see.md."""
+    """Granian 2.8, which serves where HTTP/2 is on, sends no header of an accepted handshake but the subprotocol; docs/what-callers-see.md."""
     answer = handshake(gateway.port, b"/ws/v1/x")
     assert answer.startswith(b"HTTP/1.1 101 ")
     for name, value in NOTICES:
-        assert values(answer, name) == (value if gateway.server == "uvicorn" else [])
+        assert values(answer, name) == ([] if gateway.server == "granian" else value)
 
 
 def test_the_sunset_is_told_at_the_handshake_before_any_backend_is_asked(gateway: Gateway) -> None:
@@ -446,7 +448,7 @@ def test_a_callers_close_reaches_the_backend(gateway: Gateway, code: int) -> Non
     with opened(gateway.port, "/ws/v2/x") as caller:
         caller.close(code, "bye")
     told = gateway.ws.closed.get(timeout=5)
-    assert told == (code, "bye" if gateway.server == "uvicorn" else "")  # granian passes no reason on
+    assert told == (code, "" if gateway.server == "granian" else "bye")  # granian passes no reason on
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -609,7 +611,7 @@ def test_what_is_counted(
 
 
 def test_metrics_know_a_websocket_by_its_101(gateways: dict[str, Gateway]) -> None:
-    gateway = gateways["granian"]
+    gateway = gateways["own"]
     gateway.ws.reset()
     with opened(gateway.port, "/ws/v4/x"):
         pass
@@ -640,6 +642,6 @@ def test_a_gateway_that_stops_tells_the_backend(tmp_path: Path) -> None:
         running.enter_context(process(command, log, f"http://127.0.0.1:{admin}/readyz"))
         caller = stack.enter_context(opened(port, "/a/x"))
         running.close()
-        assert ws.closed.get(timeout=5) == (1001, "")
-        assert ended(caller)[0] == 1006  # granian cuts its side
+        assert ws.closed.get(timeout=5) == (1012, "")
+        assert ended(caller)[0] == 1012
     assert '"status": 101' in log.read_text()

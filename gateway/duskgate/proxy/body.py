@@ -23,15 +23,17 @@ class RequestBody:
 
     __slots__ = ("_first", "_limit", "_receive", "_size", "declared", "ended", "unknown")
 
-    def __init__(
-        self, fields: Mapping[bytes, bytes], version: str, receive: Receive, limit: int | None
-    ) -> None:
+    def __init__(self, receive: Receive, limit: int | None, declared: int | None, *, unknown: bool) -> None:
+        """``declared`` is the length that the head announces, ``None`` for one of unknown length.
+
+        ``unknown``: the head does not even say whether there is a body.
+        """
         self._receive = receive
         self._limit = limit
         self._size = 0
-        self.declared = declared_length(fields, version)
-        self.ended = self.declared == 0
-        self.unknown = self.declared is None and b"transfer-encoding" not in fields
+        self.declared = declared
+        self.ended = declared == 0
+        self.unknown = unknown
         self._first = b""
 
     @property
@@ -71,11 +73,26 @@ class RequestBody:
         return chunk
 
 
-def declared_length(fields: Mapping[bytes, bytes], version: str) -> int | None:
-    """The length a request announces: 0 for no body at all, ``None`` for one of unknown length."""
+async def _nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+NO_BODY = RequestBody(_nothing, None, 0, unknown=False)
+"""The body of every request that has none."""
+
+
+def request_body(
+    fields: Mapping[bytes, bytes], version: str, receive: Receive, limit: int | None
+) -> RequestBody:
+    """The body of a request, by the framing in its head: RFC 9112 section 6.3, and 9113 section 8.1."""
     length = fields.get(b"content-length")
     if length is not None:
-        return int(length)
-    if b"transfer-encoding" in fields or version not in ("1.1", "1.0", "1"):
-        return None
-    return 0
+        return RequestBody(receive, limit, int(length), unknown=False)
+    if b"transfer-encoding" in fields:
+        return RequestBody(receive, limit, None, unknown=False)
+    if version in _HTTP_1:
+        return NO_BODY
+    return RequestBody(receive, limit, None, unknown=True)
+
+
+_HTTP_1 = frozenset(("1.1", "1.0", "1"))

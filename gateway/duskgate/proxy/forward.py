@@ -12,7 +12,7 @@ from duskgate.middleware.errors import CutShort
 from duskgate.middleware.exchange import Exchange, exchange_of
 from duskgate.middleware.problems import Problem, new_reference, render
 from duskgate.policy.decision import Forward
-from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody
+from duskgate.proxy.body import BodyTooLarge, ClientGone, RequestBody, request_body
 from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders, response_headers
 from duskgate.proxy.shadow.shadows import Shadows
@@ -76,7 +76,7 @@ class ForwardApp:
         if scope["type"] == "websocket":
             await self._relay(scope, noticing(receive), noticing(send), exchange)
             return
-        body = RequestBody(request.fields, scope["http_version"], receive, self.max_body)
+        body = request_body(request.fields, scope["http_version"], receive, self.max_body)
         if body.too_large:
             await self._refuse(scope, send, exchange, _TOO_LARGE)
             return

@@ -68,11 +68,14 @@ def _nominated(headers: Iterable[Header]) -> frozenset[bytes]:
     return frozenset(names - _NEVER_NOMINATED)
 
 
+_NOMINATES_NONE = frozenset((b"keep-alive", b"close"))
+
+
 def response_headers(headers: Sequence[Header]) -> list[Header]:
     """A backend's headers without those that were for this hop only."""
     drop = _HOP_BY_HOP
-    for name, _ in headers:
-        if name == b"connection":
+    for name, value in headers:
+        if name == b"connection" and value not in _NOMINATES_NONE:
             drop = drop | _nominated(headers)
             break
     return [header for header in headers if header[0] not in drop]
@@ -105,7 +108,7 @@ class RequestHeaders:
         peer: str = client[0] if client else ""
         trusted = self._any_trusted and self._believed(peer)
         drop = _DROP_FROM_TRUSTED if trusted else _DROP_FROM_STRANGERS
-        if b"connection" in fields:
+        if b"connection" in fields and fields[b"connection"] not in _NOMINATES_NONE:
             drop = drop | _nominated(headers)
         out = [header for header in headers if header[0] not in drop]
         if b"_" in b" ".join(fields):
@@ -113,6 +116,8 @@ class RequestHeaders:
         if len(fields) != len(headers):
             out = joined(out)
         host = fields.get(b"host", b"")
+        if not host and b"host" not in fields:
+            out.append((b"host", b""))  # HTTP/1.0 needs none, and HTTP/1.1 one at least: RFC 9112 section 3.2
         write = self._written if len(host) <= LONGEST_KEPT else forwarding_headers
         written = write(peer, scope["scheme"], host, scope["http_version"])
         if not trusted:

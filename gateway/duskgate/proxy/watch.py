@@ -25,18 +25,19 @@ class Watched:
     may in all, then ``late`` is.
     """
 
-    __slots__ = ("body", "deadline", "gone", "late", "receive", "seen", "send_by", "task", "watcher")
+    send_by = NEVER
+    gone = False
+    late = False
+    seen = False
+    watcher: asyncio.Task[None] | None = None
 
-    def __init__(self, receive: Receive, body: RequestBody, deadline: float) -> None:
+    def __init__(
+        self, receive: Receive, body: RequestBody, deadline: float, task: asyncio.Task[Any] | None
+    ) -> None:
         self.receive = receive
         self.body = body
         self.deadline = deadline
-        self.send_by = NEVER
-        self.gone = False
-        self.late = False
-        self.seen = False
-        self.task: asyncio.Task[Any] | None = None
-        self.watcher: asyncio.Task[None] | None = None
+        self.task = task
 
     def sending(self, idle: float | None) -> None:
         """The caller is given a piece of the response and should take it within ``idle`` seconds."""
@@ -69,8 +70,7 @@ class DisconnectWatch:
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()  # kept: asking costs a system call in Python 3.11
         deadline = NEVER if longest is None else loop.time() + longest
-        watched = Watched(receive, body, deadline)
-        watched.task = asyncio.current_task(loop)
+        watched = Watched(receive, body, deadline, asyncio.current_task(loop))
         self._under_way.add(watched)
         if self._timer is None:
             self._timer = loop.call_later(TICK, self._tick)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from duskgate.middleware.asgi import Scope
 from duskgate.policy.decision import Brownout, Decision, Forward, Frozen, Gone, Moved, Removed
 from duskgate.policy.identify import ANONYMOUS, Who
@@ -13,7 +11,6 @@ from duskgate.policy.request import Request
 KEY = "duskgate"
 
 
-@dataclass(slots=True)
 class Exchange:
     """One request and what became of it.
 
@@ -23,6 +20,7 @@ class Exchange:
     ``answered_by`` is the room that answered by itself, before anything was decided.
     """
 
+    # set once for all: one is made for every request, and most of it stays as it is
     plan: Plan | None = None
     request: Request | None = None
     who: Who = ANONYMOUS
@@ -64,7 +62,8 @@ _OUTCOMES = {
 
 def exchange_of(scope: Scope) -> Exchange:
     """The request's exchange, made by the first room that asks for it."""
-    found: Exchange | None = scope.get(KEY)
-    if found is None:
-        found = scope[KEY] = Exchange()
-    return found
+    if KEY in scope:
+        found: Exchange = scope[KEY]
+        return found
+    made = scope[KEY] = Exchange()
+    return made

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duskgate.middleware.exchange import Exchange
 from duskgate.policy import Plan, decide, request
 from duskgate.policy.shadow import Comparison, Shadow
 from duskgate.proxy.headers import RequestHeaders
@@ -23,6 +22,7 @@ from duskgate.proxy.shadow.shadows import Shadows
 from duskgate.proxy.shadow.wire import Reply
 from duskgate.proxy.upstream.protocol import UpstreamRequest
 from tests.policy.world import one_api
+from tests.stack import exchange_with
 
 SHADOW = Shadow("v2", 1.0, Comparison(), concurrency=3, rate=100, max_body=1000, timeout=1.0)
 ROOM = ("accounts", "v1")
@@ -148,7 +148,7 @@ def sampled(of: Plan, chances: Sequence[float], **more: Any) -> tuple[int, Count
     upstreams: Mapping[str, Any] = {}
     shadows = Shadows(upstreams, RequestHeaders([]), NoJudge(), heard, lambda: 0, lambda: next(left))
     asked = request("GET", "/api/v1/x", **more)
-    exchange = Exchange(plan=of, request=asked, decision=decide(of, asked, {}, 0))
+    exchange = exchange_with(of, asked, decide(of, asked, {}, 0))
 
     async def one() -> bool:
         outgoing = UpstreamRequest("GET", b"/api/v1/x", [], None)

@@ -13,6 +13,7 @@ from duskgate.policy.request import Header
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {code: f"HTTP/1.1 {code} {_PHRASES.get(code, '')}".encode() for code in range(200, 1000)}
 _COLON = b": "
+_BODILESS = frozenset((204, 304))
 
 
 class Framing(Enum):
@@ -59,8 +60,8 @@ def response_head(
     fields = dict(headers)
     announced = fields.get(b"content-length")
     length = 0
-    extra: list[Header] = []
-    if status in (204, 304) or head_only:
+    lines = [_STATUS_LINES[status]]
+    if status in _BODILESS or head_only:
         framing = Framing.NONE
         if status == 204 and announced is not None:
             headers = [header for header in headers if header[0] != b"content-length"]
@@ -68,19 +69,20 @@ def response_head(
         framing, length = Framing.LENGTH, int(announced)
     elif whole is not None:
         framing, length = Framing.LENGTH, whole
-        extra.append((b"content-length", b"%d" % whole))
+        lines.append(b"content-length: %d" % whole)
     elif modern:
         framing = Framing.CHUNKED
-        extra.append((b"transfer-encoding", b"chunked"))
+        lines.append(b"transfer-encoding: chunked")
     else:
         framing = Framing.CLOSE
     if b"date" not in fields:
-        extra.append((b"date", date.value()))
+        lines.append(b"date: " + date.value())
     if not keep_alive or framing is Framing.CLOSE:
-        extra.append((b"connection", b"close"))
+        lines.append(b"connection: close")
     elif not modern:
-        extra.append((b"connection", b"keep-alive"))
-    lines = [_STATUS_LINES[status], *map(_COLON.join, headers), *map(_COLON.join, extra), b"\r\n"]
+        lines.append(b"connection: keep-alive")
+    lines += map(_COLON.join, headers)
+    lines.append(b"\r\n")
     head = b"\r\n".join(lines)
     if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
         raise ValueError("a header of the response holds a line break")

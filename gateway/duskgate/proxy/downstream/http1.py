@@ -20,7 +20,7 @@ from duskgate.proxy.downstream.front import Front
 from duskgate.proxy.downstream.incoming import Incoming
 from duskgate.proxy.downstream.limits import SLICE
 from duskgate.proxy.downstream.refusals import refusal
-from duskgate.proxy.downstream.target import BadTarget, read_target, with_known_method
+from duskgate.proxy.downstream.target import METHODS, read_target, with_known_method
 from duskgate.proxy.downstream.websocket import hand_over, is_handshake
 
 
@@ -164,7 +164,7 @@ class Http1(asyncio.Protocol):
         scope = {
             **self._base,
             "http_version": parser.get_http_version(),
-            "method": self._method or parser.get_method().decode("ascii"),
+            "method": self._method or METHODS[parser.get_method()],
             "path": unquote(text) if "%" in text else text,
             "raw_path": path,
             "query_string": query,
@@ -180,9 +180,6 @@ class Http1(asyncio.Protocol):
 
     def _take(self, incoming: Incoming) -> None:
         self._receiving = incoming
-        for name, value in self._headers:
-            if name == b"expect":
-                incoming.expects = value.lower() == b"100-continue"
         if self._current is None:
             self._start(incoming)
         else:

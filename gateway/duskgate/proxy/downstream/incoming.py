@@ -39,31 +39,22 @@ class Incoming:
     and ``complete`` are said of the answer.
     """
 
-    __slots__ = (
-        "_chunks",
-        "_date",
-        "_framing",
-        "_held",
-        "_left",
-        "_line",
-        "_loop",
-        "_paused",
-        "_size",
-        "_start",
-        "_told",
-        "_unread",
-        "_waiter",
-        "begun",
-        "broken",
-        "complete",
-        "ended",
-        "expects",
-        "gone",
-        "keep_alive",
-        "modern",
-        "scope",
-        "task",
-    )
+    # set once for all: one is made for every request, and most of it stays as it is
+    ended = False
+    broken = False
+    gone = False
+    begun = False
+    complete = False
+    task: asyncio.Task[None] | None = None
+    _asked = False
+    _chunks: deque[bytes] | None = None
+    _size = 0
+    _paused = False
+    _told = False
+    _waiter: asyncio.Future[None] | None = None
+    _start: Message | None = None
+    _framing = Framing.NONE
+    _left = 0
 
     def __init__(
         self,
@@ -82,22 +73,6 @@ class Incoming:
         self._unread = unread
         self.scope = scope
         self.keep_alive = keep_alive
-        self.modern = scope["http_version"] == "1.1"
-        self.expects = False
-        self.ended = False
-        self.broken = False
-        self.gone = False
-        self.begun = False
-        self.complete = False
-        self.task: asyncio.Task[None] | None = None
-        self._chunks: deque[bytes] | None = None
-        self._size = 0
-        self._paused = False
-        self._told = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._start: Message | None = None
-        self._framing = Framing.NONE
-        self._left = 0
 
     async def run(self, app: ASGIApp) -> None:
         """Have the application answer."""
@@ -147,9 +122,10 @@ class Incoming:
 
     async def receive(self) -> Message:
         """The next piece of content, or that the caller is gone."""
-        if self.expects and not self.begun and not self._chunks and not self.ended:
-            self.expects = False
-            self._line.write(_CONTINUE)
+        if not self._asked:
+            self._asked = True
+            if not self.begun and _expects_continue(self.scope):
+                self._line.write(_CONTINUE)
         while True:
             if self._chunks:
                 return self._content(self._chunks)
@@ -216,7 +192,7 @@ class Incoming:
             start["status"],
             start.get("headers", ()),
             head_only=scope["method"] == "HEAD",
-            modern=self.modern,
+            modern=scope["http_version"] == "1.1",
             keep_alive=self.keep_alive,
             whole=whole,
             date=self._date,
@@ -236,3 +212,10 @@ class Incoming:
             if self._left < 0 or (last and self._left):
                 raise RuntimeError("the content is not as long as the answer's head says")
         return content
+
+
+def _expects_continue(scope: Scope) -> bool:
+    """RFC 9110 section 10.1.1. HTTP/1.0 knows of no interim answers."""
+    if scope["http_version"] != "1.1":
+        return False
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])

@@ -11,6 +11,9 @@ _PARSED = frozenset(
 )
 """The methods of llhttp."""
 
+METHODS = {method: method.decode("ascii") for method in _PARSED}
+"""Their names as ASGI has them."""
+
 _USUAL = frozenset(b"GET |POST|PUT |HEAD|PATC|DELE|OPTI".split(b"|"))
 _METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ")
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)([^#]*)", re.IGNORECASE)

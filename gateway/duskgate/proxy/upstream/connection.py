@@ -14,7 +14,6 @@ import httptools
 
 from duskgate.policy.plan import Timeouts
 from duskgate.proxy.deadlines import NEVER, Deadlines
-from duskgate.proxy.upstream.head import check_framing
 from duskgate.proxy.upstream.protocol import (
     CallerTimeout,
     ConnectionLost,
@@ -86,10 +85,18 @@ class Connection(asyncio.Protocol):
             self._parse_failed(response, error)
         except httptools.HttpParserUpgrade:
             self._fail(UpstreamError("the backend switched protocols unasked"))
-        if response.head_done:
-            if not response.paused:
-                self.deadline = self._loop.time() + self._idle_timeout
-            response.wake()
+        if not response.head_done:
+            self._bound_head(response, len(data))
+            return
+        if not response.paused:
+            self.deadline = self._loop.time() + self._idle_timeout
+        response.wake()
+
+    def _bound_head(self, response: Response, more: int) -> None:
+        try:
+            response.still_in_head(more)
+        except UpstreamError as error:
+            self._fail(error)
 
     def _parse_failed(self, response: Response, error: httptools.HttpParserError) -> None:
         self._keep_alive = False
@@ -120,7 +127,9 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         response = self._response
         if response is not None and not response.head_done:  # afterwards: trailers, RFC 9110 section 6.5.1
-            response.add_header(name, value)
+            if value[-1:] in b" \t":
+                value = value.rstrip(b" \t")  # llhttp leaves it behind a value, RFC 9112 section 5
+            response.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         response = self._response
@@ -131,12 +140,8 @@ class Connection(asyncio.Protocol):
         if status < 200:
             response.headers.clear()  # interim, RFC 9110 section 15.2: dropped, and never the final one
             return
-        response.head_done = True
         self._keep_alive = self._keep_alive and self._parser.should_keep_alive()
-        if response.bodiless or status in (204, 304):
-            response.bodiless = response.delimited = response.complete = True
-            return
-        response.delimited = check_framing(response.headers)
+        response.end_head()
 
     def on_body(self, body: bytes) -> None:
         response = self._response

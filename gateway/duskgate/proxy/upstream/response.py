@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from duskgate.policy.request import Header
-from duskgate.proxy.upstream.head import MOST_BYTES, MOST_HEADERS, check_header
+from duskgate.proxy.upstream.head import MOST_BYTES, check_head
 from duskgate.proxy.upstream.protocol import UpstreamError
 
 HIGH_WATER = 256 * 1024
@@ -32,42 +32,25 @@ class Response:
     ``touched``: at least one byte of it came.
     """
 
-    __slots__ = (
-        "_given_back",
-        "_head_bytes",
-        "_loop",
-        "_size",
-        "_source",
-        "_waiter",
-        "bodiless",
-        "chunks",
-        "complete",
-        "delimited",
-        "error",
-        "head_done",
-        "headers",
-        "paused",
-        "status",
-        "touched",
-    )
+    # what most responses never change is set once for all of them: one is made for every request
+    paused = False
+    complete = False
+    delimited = False
+    error: BaseException | None = None
+    head_done = False
+    status = 0
+    touched = False
+    _given_back = False
+    _head_bytes = 0
+    _size = 0
+    _waiter: asyncio.Future[None] | None = None
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, *, bodiless: bool) -> None:
         self._source = source
         self._loop = loop
-        self._given_back = False
-        self._head_bytes = 0
-        self.paused = False
-        self._size = 0
-        self._waiter: asyncio.Future[None] | None = None
         self.bodiless = bodiless
         self.chunks: deque[bytes] = deque()
-        self.complete = False
-        self.delimited = False
-        self.error: BaseException | None = None
-        self.head_done = False
         self.headers: list[Header] = []
-        self.status = 0
-        self.touched = False
 
     # for the caller
 
@@ -126,15 +109,18 @@ class Response:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Raises UpstreamError when the head becomes too large."""
-        self._head_bytes += len(name) + len(value)
-        if len(self.headers) >= MOST_HEADERS or self._head_bytes > MOST_BYTES:
+    def still_in_head(self, more: int) -> None:
+        """So many bytes more, and the head goes on. Raises UpstreamError when it becomes too large."""
+        self._head_bytes += more
+        if self._head_bytes > MOST_BYTES:
             raise UpstreamError("the backend's header block is too large")
-        check_header(name, value)
-        if value[-1:] in b" \t":
-            value = value.rstrip(b" \t")  # llhttp leaves the white space behind a value, RFC 9112 section 5
-        self.headers.append((name.lower(), value))
+
+    def end_head(self) -> None:
+        """The head is complete, and final. Raises UpstreamError for one that cannot be passed on."""
+        self.head_done = True
+        self.delimited = check_head(self.headers)
+        if self.bodiless or self.status in (204, 304):
+            self.bodiless = self.delimited = self.complete = True
 
     def add_content(self, chunk: bytes) -> None:
         """Take content in; reading pauses when the caller is too far behind."""
