@@ -30,10 +30,13 @@ SECRET = "hunter2-in-a-body"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     rules = (
-        "max_body: 64KiB, timeout: 700ms, concurrency: 4, headers: [X-Kind], ignore: [$..ignored],"
+        "max_body: 64KiB, timeout: 3s, concurrency: 4, headers: [X-Kind], ignore: [$..ignored],"
         ' idempotent: [{path: /search, methods: [POST]}, {path: "/users/{id}", methods: [PUT]}]'
     )
     with shadowing(tmp_path_factory.mktemp("shadow"), rules) as world:
+        world.both(lambda: 1)
+        assert world.ask("/api/v1/first").status_code == 200
+        world.judged(1)  # the comparer runs
         yield world
         assert "Traceback" not in world.log()
 
@@ -236,10 +239,9 @@ def test_times_and_ids_are_no_difference_and_a_planted_one_is_found(world: World
 
     before = world.count("samples_total", endpoint="/users/{id}")
     world.both(lambda: one(36))
-    for _ in range(20):
+    for number_judged in range(1, 21):
         assert world.ask().json()["age"] == 36
-        world.judged(int(before) + 1, endpoint="/users/{id}")
-    world.judged(int(before) + 20, endpoint="/users/{id}")
+        world.judged(int(before) + number_judged, endpoint="/users/{id}")
     assert world.count("samples_total", endpoint="/users/{id}", verdict="different") == 0
     equal = world.count("samples_total", endpoint="/users/{id}", verdict="equal")
     assert equal == before + 20

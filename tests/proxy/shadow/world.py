@@ -79,12 +79,13 @@ class World:
         eventually(lambda: self.count("samples_total", **labels) >= number or None, f"{number} samples", 15)
 
     def settle(self) -> None:
-        """Wait until no copy of the requests before is under way any more."""
-        before, since = -1, time.monotonic()
+        """Wait until nothing comes of the requests before any more: no copy, no verdict."""
+        before, since = -1.0, time.monotonic()
         while time.monotonic() < since + 0.4:
-            asked = len(self.old.seen) + len(self.new.seen)
-            if asked != before:
-                before, since = asked, time.monotonic()
+            told = self.count("samples_total") + self.count("dropped_total")
+            now = len(self.old.seen) + len(self.new.seen) + told
+            if now != before:
+                before, since = now, time.monotonic()
             time.sleep(0.02)
 
     def results(self) -> Results:

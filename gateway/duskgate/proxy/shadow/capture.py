@@ -21,17 +21,18 @@ NOT_MODIFIED = 304
 class Kept:
     """The pieces of a body, until they are too large."""
 
-    __slots__ = ("_left", "_pieces")
+    __slots__ = ("_limit", "_pieces", "size")
 
     def __init__(self, limit: int) -> None:
-        self._left = limit
+        self._limit = limit
         self._pieces: list[bytes] = []
+        self.size = 0
 
     def add(self, piece: bytes) -> bool:
         """Keep one more piece. Whether there was room for it."""
-        self._left -= len(piece)
+        self.size += len(piece)
         self._pieces.append(piece)
-        return self._left >= 0
+        return self.size <= self._limit
 
     def whole(self) -> bytes:
         """All of it."""
@@ -70,7 +71,7 @@ class Capture:
     ``over`` is told once: with ``None`` when all is here, else with the reason why it is of no use.
     """
 
-    __slots__ = ("_answer", "_body", "_over", "_read", "_sent", "sample")
+    __slots__ = ("_answer", "_body", "_length", "_over", "_read", "_sent", "sample")
 
     def __init__(self, sample: Sample, outgoing: UpstreamRequest, over: Over) -> None:
         self.sample = sample
@@ -79,6 +80,7 @@ class Capture:
         self._body = Kept(sample.shadow.max_body)
         self._answer = Answer(0, {}, b"")
         self._read = outgoing.body is None
+        self._length = int(sample.request.fields.get(b"content-length", -1))
         if outgoing.body is not None:
             outgoing.body = self._passing(outgoing.body)
 
@@ -86,6 +88,8 @@ class Capture:
         async for chunk in chunks:
             if self._over is not None and not self._sent.add(chunk):
                 self.end("too-large")
+            # a backend may answer now, and then nobody asks any more whether more comes
+            self._read = self._sent.size == self._length
             yield chunk
         self._read = True
 
