@@ -33,9 +33,13 @@ from duskgate.config.pending import pending
 from duskgate.config.tree import parse
 from duskgate.feed.room import FEED
 from duskgate.middleware import exchange
+from duskgate.policy.copies import Uncopied
 from duskgate.policy.lifecycle import Phase
 from duskgate.policy.timeline import Kind
 from duskgate.proxy.app import build_app
+from duskgate.proxy.shadow.compare import Kind as DifferenceKind
+from duskgate.proxy.shadow.noise import Verdict
+from duskgate.proxy.shadow.readiness import Readiness
 from duskgate.usage import recorder
 from duskgate.usage.instruments import Instruments
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, as_written, blocks, code, links, page, rows, sections
@@ -347,6 +351,27 @@ def test_every_outcome_is_described() -> None:
     assert problems("gateway/duskgate/proxy") - {"bad-request"} <= described
     decided = {"forwarded", "grace", "grace_expiring", "rejected", "rehearsed", FEED}
     assert decided | set(exchange._OUTCOMES.values()) <= described
+
+
+def reasons_to_drop() -> Iterator[str]:
+    """Every reason for which a sample is dropped: what such a call is given, or such a function returns."""
+    for node in sources("gateway/duskgate/proxy/shadow"):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in ("Incomparable", "dropped", "end"):
+                yield from (text for argument in node.args for text in texts(argument))
+        elif isinstance(node, ast.FunctionDef) and node.name in ("enter", "useless"):
+            returned = (one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value)
+            for value in returned:
+                found = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+                yield from (text for one in found for text in texts(one))
+
+
+def test_what_comes_of_samples_is_described_and_nothing_else() -> None:
+    assert listed(sections(METRICS)["Verdicts of samples"]) == set(Verdict) - {Verdict.DOUBTFUL}
+    assert listed(sections(METRICS)["Kinds of difference"]) == set(DifferenceKind)
+    assert listed(sections(METRICS)["Dropped samples"]) == {*reasons_to_drop(), *Uncopied}
+    assert listed(sections(page("shadow.md"))["The report"]) == set(Readiness)
 
 
 # what callers see

@@ -435,7 +435,7 @@ class Shadow(Section):
             raise bad("max_body is kept in memory for each copy: 16MiB at the most")
         unused = [key for key in _COMPARING if key in self.model_fields_set]
         if not self.compare and unused:
-            raise bad(f"{' and '.join(unused)} have no use where compare is false")
+            raise bad(f"compare is false, and then there is no use for {', '.join(unused)}")
         return self
 
 

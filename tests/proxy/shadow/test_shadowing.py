@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from duskgate.proxy.shadow.noise import Place
+from duskgate.proxy.shadow.store import Results
 from tests.backends import CLOSE, Conversation, exchange, replying
 from tests.proxy.shadow.world import World, answering, shadowing, timestamp
 from tests.proxy.sockets import upgrade
@@ -498,6 +500,54 @@ def test_several_workers_keep_one_store(tmp_path: Path) -> None:
         eventually(lambda: world.results().places[USERS].different == 60 or None, "all of them stored", 10)
         seen = world.results().differences[USERS]["$.a", "changed"]
         assert (seen.count, seen.old, seen.new) == (60, "1", "2")
+
+
+def test_under_load_what_is_planted_is_found_and_nothing_else(tmp_path: Path) -> None:
+    """Every answer has times, ids and a count of its own, and the workers are asked for all they can do."""
+    number = itertools.count()
+
+    def fresh() -> dict[str, Any]:
+        items = [{"id": str(uuid.uuid4()), "n": n} for n in range(3)]
+        return {"at": timestamp(), "second": int(time.time()), "seq": next(number), "age": 36, "items": items}
+
+    def planted() -> dict[str, Any]:
+        made = fresh() | {"age": "36"}
+        if made["seq"] % 2:
+            del made["items"][0]["n"]
+        return made
+
+    with shadowing(tmp_path, server="workers: 2") as world:
+        world.new.scripts[b"/planted"] = answering(planted)
+        world.both(fresh)
+
+        def ask() -> None:
+            with httpx.Client(trust_env=False) as client:
+                for _ in range(40):
+                    for path in ("/api/v1/users/7", "/api/v1/planted"):
+                        answer = client.get(f"http://127.0.0.1:{world.port}{path}").raise_for_status()
+                        assert answer.json()["age"] == 36
+
+        def enough() -> bool | None:
+            """Whether there are after one more round; while comparers start, most of it is not copied."""
+            with ThreadPoolExecutor(6) as callers:
+                for asking in [callers.submit(ask) for _ in range(6)]:
+                    asking.result()
+            return min(world.count("samples_total", endpoint=one[3]) for one in (USERS, REST)) >= 100 or None
+
+        eventually(enough, "100 samples of each", 60)
+        world.settle()
+
+        def stored() -> Results | None:
+            results = world.results()
+            told = sum(one.equal + one.different for one in results.places.values())
+            counted = sum(world.count("samples_total", verdict=one) for one in ("equal", "different"))
+            return results if told == counted else None
+
+        results = eventually(stored, "everything that was judged stored")
+        assert set(results.differences) == {REST}
+        assert set(results.differences[REST]) == {("$.age", "type"), ("$.items[*].n", "missing")}
+        assert (results.places[USERS].different, results.places[REST].equal) == (0, 0)
+        assert min(results.places[USERS].equal, results.places[REST].different) >= 50
 
 
 def test_a_stopping_gateway_does_not_wait_for_copies_and_keeps_what_it_knows(tmp_path: Path) -> None:
