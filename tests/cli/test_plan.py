@@ -24,7 +24,7 @@ from duskgate.cli.common import in_words, one_line
 from duskgate.cli.main import main
 from duskgate.cli.time_grid import MOST_LINES, grid
 from duskgate.cli.timeline_svg import MOST_ROWS, Row, View, drawing, segments
-from duskgate.config.scalars import FIRST_MS, LAST_MS
+from duskgate.policy.instants import FIRST_MS, LAST_MS
 from duskgate.policy.lifecycle import Grace, Lifecycle, Phase, Window
 from duskgate.policy.timeline import Event, Kind, events, where
 from tests.policy.world import ms, one_api, plan_of, rule

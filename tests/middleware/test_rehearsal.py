@@ -44,6 +44,14 @@ REFUSED = {
     "no time": ((b"duskgate-at", b"soon"), TOKEN),
     "no zone": ((b"duskgate-at", b"2027-01-01T00:00:00"), TOKEN),
     "a year that is none": ((b"duskgate-at", b"99999-01-01T00:00:00Z"), TOKEN),
+    "before the year 1": ((b"duskgate-at", b"0001-01-01T00:00:00+23:00"), TOKEN),
+    "behind the year 9999": ((b"duskgate-at", b"9999-12-31T23:59:59-23:00"), TOKEN),
+    "before the year 1, and no key": (
+        (b"duskgate-at", b"0001-01-01T00:00:00+23:00; until=2027-01-01T00:00:00Z; signature=ab"),
+    ),
+    "until before the year 1": (
+        (b"duskgate-at", b"2027-01-01T00:00:00Z; until=0001-01-01T00:00:00+23:00; signature=ab"),
+    ),
     "not ASCII": ((b"duskgate-at", b"\xff\xfe"), TOKEN),
     "huge": ((b"duskgate-at", b"2" * 100_000), TOKEN),
     "signed with another key": ((b"duskgate-at", signed(b"other", THEN, NOW + 1000).encode()),),

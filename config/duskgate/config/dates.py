@@ -10,7 +10,7 @@ from types import MappingProxyType
 from duskgate.config import brownouts, models
 from duskgate.config.brownouts import windows
 from duskgate.config.mistake import Mistake
-from duskgate.config.scalars import LAST_MS, After, When, instant_of
+from duskgate.config.scalars import After, When, instant_of
 from duskgate.policy.accept import (
     Accept,
     Condition,
@@ -22,7 +22,7 @@ from duskgate.policy.accept import (
     Unmet,
 )
 from duskgate.policy.freeze import Freeze
-from duskgate.policy.instants import rfc3339
+from duskgate.policy.instants import LAST_MS, rfc3339
 from duskgate.policy.lifecycle import Grace, Lifecycle, Redirect, Window
 from duskgate.policy.switches import gate_bound
 
@@ -112,7 +112,7 @@ def mistakes(lifecycle: models.Lifecycle, own: frozenset[str] | set[str]) -> Ite
         yield Mistake(relative[0], reason, "add announced, or write a date")
         return
     dates = compiled(lifecycle)
-    yield from _out_of_range(dates)
+    yield from _out_of_range(lifecycle)
     yield from _order(dates, own)
     if dates.removed is not None and dates.sunset is None:
         if "removed" in own:
@@ -159,11 +159,11 @@ def _company(
         yield Mistake(("redirect",), "there is no successor to send callers on to", "add successor: VERSION")
 
 
-def _out_of_range(dates: Lifecycle) -> Iterator[Mistake]:
-    for name in _ORDER[1:]:
-        instant = getattr(dates, name)
+def _out_of_range(lifecycle: models.Lifecycle) -> Iterator[Mistake]:
+    for place, when in _moments(lifecycle):
+        instant = instant_of(when, lifecycle.announced)
         if instant is not None and instant > LAST_MS:
-            yield Mistake((name,), "lies behind the year 9999")
+            yield Mistake(place, "lies behind the year 9999")
 
 
 def _order(dates: Lifecycle, own: frozenset[str] | set[str]) -> Iterator[Mistake]:

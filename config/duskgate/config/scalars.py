@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from duskgate.policy.fields import FieldPathError, parse_field
+from duskgate.policy.instants import FIRST_MS, LAST_MS
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _SPAN = re.compile(r"(?:\d{1,15}(?:ms|s|m|h|d|w))+")
@@ -20,8 +21,6 @@ _PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
 _SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 _LONGEST_MS = 100 * 365 * 86_400_000
-FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
-"""The years 1 to 9999, UTC: what an HTTP date has room for."""
 
 
 def bad(reason: str) -> PydanticCustomError:

@@ -21,10 +21,9 @@ from duskgate.cli.common import (
 )
 from duskgate.cli.table import show
 from duskgate.cli.timeline_svg import Row, View, drawing
-from duskgate.config.scalars import FIRST_MS, LAST_MS
 from duskgate.config.tree import suggest
 from duskgate.middleware.clock import system_clock
-from duskgate.policy.instants import rfc3339
+from duskgate.policy.instants import FIRST_MS, LAST_MS, rfc3339
 from duskgate.policy.plan import Plan
 from duskgate.policy.timeline import Event, Kind, events, rules, where
 

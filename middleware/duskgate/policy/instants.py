@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import formatdate
 
-_MAX_MS = 253402300799999  # the end of year 9999, the last instant datetime can name
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 to 9999, UTC: what an HTTP date has room for."""
 
 
 def imf_fixdate(instant: int) -> str:
@@ -19,10 +20,14 @@ def structured_date(instant: int) -> str:
 
 
 def rfc3339(instant: int) -> str:
-    """``1994-11-06T08:49:37Z``, with milliseconds only where there are any. ``instant`` in ms."""
-    moment = datetime.fromtimestamp(min(instant, _MAX_MS) // 1000, UTC)
+    """``1994-11-06T08:49:37Z``, with milliseconds only where there are any. ``instant`` in ms.
+
+    Before the year 1 and behind 9999 the nearest instant that can be written.
+    """
+    instant = max(FIRST_MS, min(instant, LAST_MS))
+    moment = datetime.fromtimestamp(instant // 1000, UTC).replace(tzinfo=None)
     thousandths = f".{instant % 1000:03d}" if instant % 1000 else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{thousandths}Z"
+    return f"{moment.isoformat(timespec='seconds')}{thousandths}Z"
 
 
 def instant_of_text(text: str) -> int:
@@ -30,4 +35,7 @@ def instant_of_text(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} says no time zone")
-    return round(moment.timestamp() * 1000)
+    instant = round(moment.timestamp() * 1000)
+    if not FIRST_MS <= instant <= LAST_MS:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999, UTC")
+    return instant
