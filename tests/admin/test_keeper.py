@@ -11,6 +11,7 @@ from duskgate.admin.following import Following
 from duskgate.admin.keeper import Keeper
 from duskgate.config.current import Current
 from duskgate.control.switches import entries_in
+from duskgate.policy.accept import Verdict
 from duskgate.usage.gates import Facts
 from tests.policy.world import ms
 from tests.usage.test_gates import Past
@@ -40,13 +41,14 @@ apis:
 
 
 class Books:
-    """Records made up."""
+    """Records made up; there may be none to be read."""
 
     def __init__(self, called: Mapping[str, int]) -> None:
         self.called = called
+        self.readable = True
 
     def facts(self) -> Facts | None:
-        return Past(called=self.called)
+        return Past(called=self.called) if self.readable else None
 
     def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
         return {name for name, at in self.called.items() if at < instant}
@@ -89,6 +91,35 @@ def test_an_unmet_gate_holds_the_sunset_until_it_is_met(world: World) -> None:
     assert world.phase() == "sunset", "a gate that has opened stays open"
 
 
+def test_a_gate_that_let_its_sunset_pass_never_brings_the_version_back(world: World) -> None:
+    """It was met a moment before; then the critical consumer calls, and gets the 410."""
+    world.round(SUNSET - 1000)
+    world.now = SUNSET
+    assert world.phase() == "sunset"
+    world.round(SUNSET + 3000, acme=SUNSET + 1000)
+    assert world.phase() == "sunset"
+    (standing,) = world.keeper.standing
+    assert (standing.judged.verdict, standing.holding) == (Verdict.UNMET, False)
+
+
+def test_what_another_keeper_of_the_same_folder_put_on_record_counts(world: World) -> None:
+    other = World(world.folder)
+    world.round(SUNSET - 1000, acme=SUNSET - 2000)
+    other.round(SUNSET + 2 * DAY, acme=SUNSET - 2000)
+    world.books.readable = False
+    world.round(SUNSET + 2 * DAY + 1000)
+    assert world.phase() == "sunset", "the other one opened the gate"
+
+
+def test_a_gate_that_opens_is_not_said_to_hold(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.round(SUNSET - 1000, acme=SUNSET - 2000)
+    caplog.clear()
+    world.round(SUNSET + 2 * DAY, acme=SUNSET - 2000)
+    (standing,) = world.keeper.standing
+    assert (standing.judged.verdict, standing.holding) == (Verdict.MET, False)
+    assert not [line for line in caplog.messages if "is held until" in line]
+
+
 def test_a_gate_holds_no_longer_than_it_may(world: World) -> None:
     world.round(SUNSET + 10 * DAY - 1, acme=SUNSET + 10 * DAY - 2)
     assert world.phase() == "deprecated"
@@ -129,6 +160,7 @@ def test_a_verdict_that_cannot_be_kept_is_said_and_ends_nothing(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     (world.folder / "switches.json.lock").mkdir()
-    world.round(SUNSET - DAY, acme=SUNSET - DAY - 1)
+    world.round(SUNSET, acme=SUNSET - DAY - 1)
     assert any("cannot be kept" in line for line in caplog.messages)
-    assert len(world.keeper.standing) == 1
+    (standing,) = world.keeper.standing
+    assert (standing.judged.verdict, standing.holding) == (Verdict.MET, True), "no worker heard of it"

@@ -81,7 +81,6 @@ class Keeper:
         self._clock = clock
         self._warned: dict[str, int] = {}
         self._seen: Mapping[str, list[str]] = {}
-        self._kept: dict[Gate, Judged] = {}
         self.standing: list[Standing] = []
 
     async def run(self) -> None:
@@ -103,25 +102,30 @@ class Keeper:
             self._warn(key, text, now)
 
     def _judge(self, plan: Plan, facts: Facts | None, now: int) -> None:
-        standing = []
+        found: dict[Gate, Judged] = {}
         for gate, rule in gates(plan):
             told = self._following.told(rule.api, rule.version)
             judged = judge(gate, rule, facts, plan, told, now)
-            judged = self._keep(gate, judged, now)
-            sunset, bound = rule.lifecycle.sunset, rule.lifecycle.held_until
-            holding = sunset is not None and bound is not None and sunset <= now < bound
-            standing.append(Standing(gate, judged, holding))
-            if holding or (judged.verdict is not Verdict.MET and sunset is not None and now >= sunset):
-                self._warn(f"gate {gate}", _unmet(rule, judged, bound if holding else None), now)
-        self.standing = standing
+            found[gate] = self._keep(gate, _still_open(judged, self._following.judged(gate), rule, now), now)
+        self._following.refresh()  # so that a gate stands as the workers have it from now on
+        self.standing = [
+            self._stands(gate, rule, found[gate], now)
+            for gate, rule in gates(self._following.plan)
+            if gate in found
+        ]
+
+    def _stands(self, gate: Gate, rule: Rule, judged: Judged, now: int) -> Standing:
+        """A gate as it stands; warns while it holds its sunset back, or has let it pass without being met."""
+        sunset, bound = rule.lifecycle.sunset, rule.lifecycle.held_until
+        holding = sunset is not None and bound is not None and sunset <= now < bound
+        if holding or (judged.verdict is not Verdict.MET and sunset is not None and now >= sunset):
+            self._warn(f"gate {gate}", _unmet(rule, judged, bound if holding else None), now)
+        return Standing(gate, judged, holding)
 
     def _keep(self, gate: Gate, judged: Judged, now: int) -> Judged:
-        """Put a new verdict on record, where every worker sees it. A gate that is open stays open."""
-        before = self._kept.get(gate) or self._following.judged(gate)
-        if before is not None and before.open is not None and judged.open is None:
-            judged = judged._replace(open=before.open)
+        """Put a new verdict on record, where every worker sees it."""
+        before = self._following.judged(gate)
         if before is not None and before._replace(reasons=()) == judged._replace(reasons=()):
-            self._kept[gate] = before
             return judged
         entries = entries_in(self._following.loaded.state)
         try:
@@ -129,7 +133,6 @@ class Keeper:
         except (OSError, BrokenEntries) as error:
             self._warn("gates", f"the verdict on a gate cannot be kept: {error}", now)
             return judged
-        self._kept[gate] = judged
         logger.info("gate %s: %s (%s)", gate_text(gate), judged.verdict.value, "; ".join(judged.reasons))
         return judged
 
@@ -157,6 +160,16 @@ class Keeper:
         if now - self._warned.get(key, -REMIND) >= REMIND:
             self._warned[key] = now
             logger.warning("%s", text)
+
+
+def _still_open(judged: Judged, before: Judged | None, rule: Rule, now: int) -> Judged:
+    """A gate that is open stays open, also one that let its sunset pass by the verdict ``before``: who calls
+    after that and gets 410 must not bring the version back."""
+    if before is None or judged.open is not None:
+        return judged
+    sunset = rule.lifecycle.sunset
+    passed = sunset is not None and now >= sunset and rule.lifecycle.held_until is None
+    return judged._replace(open=sunset if passed else before.open)
 
 
 def _unmet(rule: Rule, judged: Judged, until: int | None) -> str:
