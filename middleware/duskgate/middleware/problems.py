@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from typing import Any, assert_never
 
@@ -29,6 +30,9 @@ from duskgate.policy.request import Header, Request
 from duskgate.policy.resolvers import weight_of
 
 _NO_STORE: Header = (b"cache-control", b"no-store")
+
+_written = lru_cache(1024)(rfc3339)
+"""An instant in words. A plan has few, and refusals may come in floods: each is written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,13 @@ def _way_forward(lifecycle: Lifecycle, successor: bytes | None) -> dict[str, Any
     for name in ("deprecated", "sunset", "removed"):
         instant = getattr(lifecycle, name)
         if instant is not None:
-            members[name] = rfc3339(instant)
+            members[name] = _written(instant)
     return members
 
 
 def _switched_off(decision: Gone | Moved) -> Problem:
     lifecycle = decision.rule.lifecycle
-    when = f" on {rfc3339(lifecycle.enforced)}" if lifecycle.enforced is not None else ""
+    when = f" on {_written(lifecycle.enforced)}" if lifecycle.enforced is not None else ""
     detail = f"{_what(decision.rule)} was switched off{when}."
     members = _way_forward(lifecycle, decision.successor)
     cache = _cached(decision.max_age)
@@ -128,8 +132,8 @@ def _frozen(decision: Frozen) -> Problem:
 
 def _brownout(decision: Brownout, now: int) -> Problem:
     lifecycle = decision.rule.lifecycle
-    until = rfc3339(decision.window.end)
-    ends = f" It will be switched off for good on {rfc3339(lifecycle.sunset)}." if lifecycle.sunset else ""
+    until = _written(decision.window.end)
+    ends = f" It will be switched off for good on {_written(lifecycle.sunset)}." if lifecycle.sunset else ""
     detail = f"{_what(decision.rule)} is switched off until {until} to show who still needs it.{ends}"
     members = {**_way_forward(lifecycle, decision.successor), "until": until}
     wait = max(1, -(-(decision.window.end - now) // 1000))
