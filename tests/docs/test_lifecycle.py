@@ -31,6 +31,7 @@ SECTIONS = sections(TEXT)
 
 DATES = {"announced": "2027-01-04", "sunset": "2027-03-29", "successor": "v2"}
 FRAME = """
+ledger: {}
 identity: [{header: X-Api-Key, secret: true}]
 consumers: {acme: {match: {X-Api-Key: demo-acme}, critical: true}}
 backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duskgate.config import dates, inherit, models
+from duskgate.config import brownouts, dates, inherit, models
 from duskgate.config.tree import Path
 from duskgate.policy.lifecycle import Lifecycle
 
@@ -12,37 +12,83 @@ Advice = Iterator[tuple[Path, str]]
 
 _DAY = models.DAY
 
+_ADD_LEDGER = "(add the section ledger)"
+
 
 def advice(document: models.Document) -> Advice:
     """Each place that deserves a warning, and why. Only for a document without findings."""
+    found = [*_of_versions(document), *_of_endpoints(document)]
+    for whole, place in found:
+        yield from _lifecycle(document, whole, place)
+    if document.ledger is None:
+        yield from _without_ledger(document, found)
+    used = set(_used(document))
+    for name in document.lifecycles:
+        if name not in used:
+            reason = "is used by no lifecycle, and what is not used is not checked"
+            yield ("lifecycles", name), f"{reason} (name it in use, or take it out)"
+
+
+Placed = tuple[models.Lifecycle, Path]
+
+
+def _of_versions(document: models.Document) -> Iterator[Placed]:
     for name, api in document.apis.items():
-        at: Path = ("apis", name)
-        for version in api.versions:
+        for version, one in api.versions.items():
             whole = inherit.of_version(document, api, version)
-            own = api.versions[version].lifecycle
-            place = (*at, "versions", version, "lifecycle") if own is not None else (*at, "lifecycle")
-            if own is not None and whole is not None and not dates.compiled(whole).ends:
-                yield place, "tells callers nothing: it has neither deprecated nor sunset"
-            if whole is not None:
-                yield from _lifecycle(document, whole, place)
+            if whole is None:
+                continue
+            own: Path = ("apis", name, "versions", version, "lifecycle")
+            yield whole, own if one.lifecycle is not None else ("apis", name, "lifecycle")
+
+
+def _of_endpoints(document: models.Document) -> Iterator[Placed]:
+    for name, api in document.apis.items():
         for index, endpoint in enumerate(api.endpoints):
             for version in endpoint.versions:
                 whole = inherit.of_endpoint(document, api, endpoint, version)
                 if whole is not None and whole != inherit.of_version(document, api, version):
-                    yield from _lifecycle(
-                        document, whole, (*at, "endpoints", index, "versions", version, "lifecycle")
-                    )
+                    yield whole, ("apis", name, "endpoints", index, "versions", version, "lifecycle")
+
+
+def _used(document: models.Document) -> Iterator[str | None]:
+    for api in document.apis.values():
+        lifecycles = [api.lifecycle, *(version.lifecycle for version in api.versions.values())]
+        lifecycles += [one.lifecycle for endpoint in api.endpoints for one in endpoint.versions.values()]
+        yield from (one.use for one in lifecycles if one is not None)
+
+
+def _without_ledger(document: models.Document, found: list[Placed]) -> Advice:
+    """What asks the ledger who called: said once, as it is the same everywhere."""
+    gate = next((place for whole, place in found if whole.accept is not None), None)
+    if gate is not None:
+        reason = "cannot be judged without a ledger: it counts as unknown"
+        yield (*gate, "accept"), f"{reason} {_ADD_LEDGER}"
+    freeze = next((place for whole, place in found if whole.freeze is not None), None)
+    if freeze is not None and document.identity:
+        reason = "keeps nobody off without a ledger of who called before"
+        yield (*freeze, "freeze"), f"{reason} {_ADD_LEDGER}"
 
 
 def _lifecycle(document: models.Document, whole: models.Lifecycle, at: Path) -> Advice:
     compiled = dates.compiled(whole)
+    if at[2] == "versions" and not compiled.ends:
+        yield at, "tells callers nothing: it has neither deprecated nor sunset"
     minimum = document.minimum_notice if whole.minimum_notice is None else whole.minimum_notice
     yield from _notice(compiled, minimum, at)
+    yield from _of_nobody(whole, at)
     if not document.identity:
         yield from _strangers(whole, at)
     critical = any(consumer.critical for consumer in document.consumers.values())
     if whole.accept is not None and whole.accept.critical_unseen is not None and not critical:
         yield (*at, "accept", "critical_unseen"), "is always met: no consumer is critical"
+
+
+def _of_nobody(whole: models.Lifecycle, at: Path) -> Advice:
+    for index, item in enumerate(whole.brownouts or ()):
+        windows = brownouts.windows(item, whole.announced, 0)
+        if all(one.share is not None and one.share.part(one.end - 1) == 0 for one in windows):
+            yield (*at, "brownouts", index), "hits nobody"
 
 
 def _strangers(whole: models.Lifecycle, at: Path) -> Advice:
@@ -51,7 +97,7 @@ def _strangers(whole: models.Lifecycle, at: Path) -> Advice:
             reason = "hits all callers or none: without identity they cannot be told apart"
             yield (*at, "brownouts", index), reason
     if whole.freeze is not None:
-        yield (*at, "freeze"), "keeps nobody out: without identity nobody is known to be new"
+        yield (*at, "freeze"), "keeps nobody off: without identity nobody is known to be new"
 
 
 def _notice(compiled: Lifecycle, minimum: int, at: Path) -> Advice:
