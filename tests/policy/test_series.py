@@ -148,14 +148,20 @@ OWN = [
     ("told after both", "{deprecated: 2027-02-01, sunset: 2027-06-01}", 0),
     ("announced after both", "{announced: 2027-02-01, deprecated: 2027-02-01, sunset: 2027-06-01}", 0),
     ("announced in time", "{announced: 2026-09-01, deprecated: 2027-02-01, sunset: 2027-06-01}", 2),
+    ("a sunset between the two", "{sunset: 2026-11-15}", 1),
+    ("held back by a gate over the second", "{sunset: 2026-11-15, accept: {critical_unseen: 1d}}", 1),
+    ("a sunset at the second", "{sunset: 2026-12-01, accept: {critical_unseen: 1d}}", 1),
     ("no sunset", "{sunset: null}", 0),
     ("none of its own", "{brownouts: []}", 0),
 ]
 
 
 @pytest.mark.parametrize(("own", "number"), [case[1:] for case in OWN], ids=[case[0] for case in OWN])
-def test_an_inherited_brownout_never_comes_before_its_callers_are_told(own: str, number: int) -> None:
+def test_an_inherited_brownout_comes_neither_before_its_callers_are_told_nor_after_the_sunset(own: str, number: int) -> None:
     one = one_api(INHERITED.format(own=own))
     hits = [hit(one, ms(day), CALLERS[:1], "/x/a") for day in ("2026-11-01", "2026-12-01")]
     assert sum(map(len, hits)) == number
+    assert one.apis["accounts"].endpoints is not None
+    (rules,) = one.apis["accounts"].endpoints.values()
+    assert len(rules["v1"].lifecycle.brownouts) == number, "nor is one told of"
     assert all(len(hit(one, ms(day), CALLERS[:1])) == 1 for day in ("2026-11-01", "2026-12-01"))

@@ -60,7 +60,7 @@ def compiled(lifecycle: models.Lifecycle, seed: int = 0) -> Lifecycle:
 
 
 def _rehearsals(lifecycle: models.Lifecycle, dates: Lifecycle, seed: int) -> list[Window]:
-    """The brownouts of a sunset, but for inherited ones that begin before callers are told of it."""
+    """The brownouts of a sunset, but for inherited ones that begin before callers are told of it, or after."""
     if dates.sunset is None:
         return []
     begins = dates.tells_from
@@ -68,7 +68,7 @@ def _rehearsals(lifecycle: models.Lifecycle, dates: Lifecycle, seed: int) -> lis
         window
         for item in lifecycle.brownouts or ()
         for window in windows(item, dates.announced, seed)
-        if begins is None or window.start >= begins
+        if (begins is None or window.start >= begins) and window.start < dates.sunset
     ]
     return sorted(found, key=lambda window: window.start)
 
