@@ -89,6 +89,10 @@ def test_events_are_in_order_and_in_the_range_asked_for(life: Life, since: int, 
     plan = switched(life.plan, life.switches)
     everything = events(plan)
     assert [event.at for event in everything] == sorted(event.at for event in everything)
+    order = list(Kind)
+    for one, other in pairwise(everything):
+        if (one.at, one.endpoint) == (other.at, other.endpoint):
+            assert order.index(one.kind) <= order.index(other.kind), "a life's own order"
     begin, end = instant(since), instant(since + length)
     assert events(plan, begin, end) == [event for event in everything if begin <= event.at < end]
     assert sorted([*events(plan, until=begin), *events(plan, begin)]) == sorted(everything)

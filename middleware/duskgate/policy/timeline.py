@@ -34,6 +34,10 @@ class Kind(str, Enum):
     __str__ = str.__str__
 
 
+_ORDER = {kind: number for number, kind in enumerate(Kind)}
+"""In which order changes of one instant are told: as a life goes."""
+
+
 class Event(NamedTuple):
     """One change: the instant (ms), where, what, and more about it in words.
 
@@ -62,7 +66,7 @@ def events(plan: Plan, since: int | None = None, until: int | None = None) -> li
         for event in _own(rule, whole)
         if (since is None or event.at >= since) and (until is None or event.at < until)
     }
-    return sorted(found, key=lambda event: (event[:6], event.methods))
+    return sorted(found, key=lambda event: (event[:4], _ORDER[event.kind], event.detail, event.methods))
 
 
 def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
