@@ -12,6 +12,7 @@ from duskgate.admin.keeper import Keeper
 from duskgate.config.current import Current
 from duskgate.control.switches import entries_in
 from duskgate.policy.accept import Verdict
+from duskgate.policy.switches import Judged
 from duskgate.usage.gates import Facts
 from tests.policy.world import ms
 from tests.usage.test_gates import Past
@@ -47,11 +48,15 @@ class Books:
         self.called = called
         self.readable = True
 
+    @property
+    def fault(self) -> str | None:
+        return None if self.readable else "the ledger cannot be read: it is locked"
+
     def facts(self) -> Facts | None:
         return Past(called=self.called) if self.readable else None
 
     def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
-        return {name for name, at in self.called.items() if at < instant}
+        return {name for name, at in self.called.items() if at < instant} if self.readable else None
 
 
 class World:
@@ -140,6 +145,16 @@ def test_who_was_seen_before_a_freeze_is_passed_on_once_it_has_begun(world: Worl
     assert not seen.exists()
     world.round(FREEZE + 2000, acme=FREEZE - 1, late=FREEZE)
     assert json.loads(seen.read_text()) == {"accounts/v1": ["acme"]}
+
+
+def test_a_ledger_that_cannot_be_read_is_what_gates_and_freezes_complain_of(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.books.readable = False
+    world.round(FREEZE + 2000)
+    (standing,) = world.keeper.standing
+    assert standing.judged == Judged(Verdict.UNKNOWN, ("the ledger cannot be read: it is locked",))
+    assert "accounts/v1: nobody is kept off: the ledger cannot be read: it is locked" in caplog.messages
 
 
 def test_a_grace_that_ends_soon_is_warned_of_once_a_day(

@@ -9,7 +9,7 @@ from duskgate.policy import Plan
 from duskgate.policy.accept import Verdict
 from duskgate.policy.plan import Rule
 from duskgate.policy.switches import Judged
-from duskgate.usage.gates import Served, gates, judge
+from duskgate.usage.gates import NO_LEDGER, Served, gates, judge
 from tests.policy.world import ms, plan_of
 
 SUNSET = ms("2027-01-01")
@@ -59,7 +59,7 @@ def verdict(
 ) -> Judged:
     plan = gated(accept)
     ((gate, rule),) = gates(plan)
-    return judge(gate, rule, past, plan, told, now)
+    return judge(gate, rule, past or NO_LEDGER, plan, told, now)
 
 
 def share(old: int, new: int) -> Past:

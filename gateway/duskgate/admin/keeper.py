@@ -25,7 +25,7 @@ from duskgate.policy.plan import Plan, Rule
 from duskgate.policy.switches import Gate, Judged
 from duskgate.policy.timeline import rules, where
 from duskgate.proxy.run_dir import SEEN
-from duskgate.usage.gates import Facts, gates, judge
+from duskgate.usage.gates import NO_LEDGER, Facts, gates, judge, still_open
 
 logger = logging.getLogger("duskgate")
 
@@ -40,7 +40,10 @@ REMIND = 86_400_000
 
 
 class Records(Protocol):
-    """The past, as far as it is kept: for gates, and for freezes."""
+    """The past, as far as it is kept: for gates, and for freezes. ``fault`` says why it gave ``None``."""
+
+    @property
+    def fault(self) -> str | None: ...
 
     def facts(self) -> Facts | None: ...
 
@@ -49,6 +52,8 @@ class Records(Protocol):
 
 class NoRecords:
     """Nothing is kept."""
+
+    fault = NO_LEDGER
 
     def facts(self) -> Facts | None:
         return None
@@ -96,17 +101,20 @@ class Keeper:
         """Look at everything once."""
         self._following.refresh()
         plan, now = self._following.plan, self._clock()
-        self._judge(plan, self._records.facts(), now)
+        self._judge(plan, self._records.facts() or self._fault(), now)
         self._pass_on_seen(plan, now)
         for key, text in _expiring(plan, now):
             self._warn(key, text, now)
 
-    def _judge(self, plan: Plan, facts: Facts | None, now: int) -> None:
+    def _fault(self) -> str:
+        return self._records.fault or NO_LEDGER
+
+    def _judge(self, plan: Plan, facts: Facts | str, now: int) -> None:
         found: dict[Gate, Judged] = {}
         for gate, rule in gates(plan):
             told = self._following.told(rule.api, rule.version)
             judged = judge(gate, rule, facts, plan, told, now)
-            found[gate] = self._keep(gate, _still_open(judged, self._following.judged(gate), rule, now), now)
+            found[gate] = self._keep(gate, still_open(judged, self._following.judged(gate), rule, now), now)
         self._following.refresh()  # so that a gate stands as the workers have it from now on
         self.standing = [
             self._stands(gate, rule, found[gate], now)
@@ -145,9 +153,7 @@ class Keeper:
                 continue
             found = self._records.seen_before(rule.api, rule.version, freeze.since)
             if found is None:
-                self._warn(
-                    f"freeze {key}", f"{key}: nobody is kept off, there is no ledger of who came before", now
-                )
+                self._warn(f"freeze {key}", f"{key}: nobody is kept off: {self._fault()}", now)
             else:
                 seen[key] = sorted(found)
         if seen != self._seen:
@@ -160,16 +166,6 @@ class Keeper:
         if now - self._warned.get(key, -REMIND) >= REMIND:
             self._warned[key] = now
             logger.warning("%s", text)
-
-
-def _still_open(judged: Judged, before: Judged | None, rule: Rule, now: int) -> Judged:
-    """A gate that is open stays open, also one that let its sunset pass by the verdict ``before``: who calls
-    after that and gets 410 must not bring the version back."""
-    if before is None or judged.open is not None:
-        return judged
-    sunset = rule.lifecycle.sunset
-    passed = sunset is not None and now >= sunset and rule.lifecycle.held_until is None
-    return judged._replace(open=sunset if passed else before.open)
 
 
 def _unmet(rule: Rule, judged: Judged, until: int | None) -> str:

@@ -69,8 +69,13 @@ def gates(plan: Plan) -> Iterator[tuple[Gate, Rule]]:
             yield gate, rule
 
 
-def judge(gate: Gate, rule: Rule, facts: Facts | None, plan: Plan, told: Collection[str], now: int) -> Judged:
-    """Judge a gate at an instant (ms). ``facts`` is ``None`` where nothing is recorded.
+NO_LEDGER = "there is no ledger"
+
+
+def judge(
+    gate: Gate, rule: Rule, facts: Facts | str, plan: Plan, told: Collection[str], now: int
+) -> Judged:
+    """Judge a gate at an instant (ms). ``facts`` says why, where nothing is known.
 
     ``told`` are the consumers on record as told. All conditions must be met; of several verdicts the worst
     counts, and its reasons are given.
@@ -78,8 +83,8 @@ def judge(gate: Gate, rule: Rule, facts: Facts | None, plan: Plan, told: Collect
     accept = rule.lifecycle.accept
     if accept is None:
         raise ValueError("a rule without a gate")
-    if facts is None:
-        return _opened(Judged(Verdict.UNKNOWN, ("there is no ledger to judge it by",)), rule, accept, now)
+    if isinstance(facts, str):
+        return _opened(Judged(Verdict.UNKNOWN, (facts,)), rule, accept, now)
     case = _Case(rule, gate[2], facts, plan.identity.consumers, told, now)
     found = [_condition(condition, case) for condition in accept.conditions]
     worst = min((verdict for verdict, _ in found), key=_SEVERITY.index)
@@ -95,6 +100,16 @@ def _opened(judged: Judged, rule: Rule, accept: Accept, now: int) -> Judged:
     sunset = rule.lifecycle.sunset
     opens = sunset is not None and now >= sunset and not accept.holds(judged.verdict)
     return judged._replace(open=sunset) if opens else judged
+
+
+def still_open(judged: Judged, before: Judged | None, rule: Rule, now: int) -> Judged:
+    """A gate that is open stays open, also one that let its sunset pass by the verdict ``before``: who calls
+    after that and gets 410 must not bring the version back."""
+    if before is None or judged.open is not None:
+        return judged
+    sunset = rule.lifecycle.sunset
+    passed = sunset is not None and now >= sunset and rule.lifecycle.held_until is None
+    return judged._replace(open=sunset if passed else before.open)
 
 
 def _condition(condition: Condition, case: _Case) -> Finding:
