@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def value(flags: FlagsFile) -> bool:
-    return flags.flags.evaluate(["f"], Who(None, "~", "alice"), {})["f"]
+    return flags.flags.evaluate(("f",), Who(None, "~", "alice"), dict)["f"]
 
 
 def test_new_content_is_taken_over(path: Path) -> None:

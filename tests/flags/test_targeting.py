@@ -50,7 +50,10 @@ def ask(
 ) -> tuple[bool, list[tuple[str, str]]]:
     told: list[tuple[str, str]] = []
     found = flags.flags.evaluate(
-        [name], Who(None, "~", key), attributes, lambda flag, variant: told.append((flag, variant))
+        (name,),
+        Who(attributes.get("consumer"), "~", key),
+        lambda: attributes,
+        lambda flag, variant: told.append((flag, variant)),
     )
     return found[name], told
 
@@ -100,7 +103,7 @@ def test_a_disabled_flag_is_off(flags: FlagsFile) -> None:
 
 
 def test_one_that_fails_leaves_the_others_alone(flags: FlagsFile) -> None:
-    found = flags.flags.evaluate(["nope", "always", "text"], Who(None, "~", "alice"), {})
+    found = flags.flags.evaluate(("nope", "always", "text"), Who(None, "~", "alice"), dict)
     assert found == {"nope": False, "always": True, "text": False}
 
 

@@ -103,8 +103,12 @@ class HostileFlags:
     """A provider that names its variants after whoever asks."""
 
     def evaluate(
-        self, names: Iterable[str], who: Who, attributes: Mapping[str, str], told: Callable[[str, str], None]
-    ) -> Mapping[str, bool]:
+        self,
+        names: Iterable[str],
+        who: Who,
+        attributes: Callable[[], Mapping[str, str]],
+        told: Callable[[str, str], None],
+    ) -> dict[str, bool]:
         for name in names:
             told(name, f"for-{who.targeting_key}")
         return {}

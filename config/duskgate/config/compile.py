@@ -52,7 +52,9 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
     """Compile a document that ``check.findings`` found nothing wrong with."""
     identity = _identity(document, identity_key)
     callers = tuple(caller.name for caller in identity.callers)
-    apis = {name: _api(document, name, api, callers) for name, api in document.apis.items()}
+    told_flags = document.flags.attributes if document.flags is not None else {}
+    headers = tuple(told_flags.values())
+    apis = {name: _api(document, name, api, callers, headers) for name, api in document.apis.items()}
     return Plan(
         digest=digest_of_yaml,
         apis=MappingProxyType(apis),
@@ -65,7 +67,9 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
         read=frozenset(
             [caller.key for caller in identity.callers]
             + [one.key for api in apis.values() for one in api.resolvers if isinstance(one, HeaderResolver)]
+            + [header.lower().encode() for header in headers]
         ),
+        flag_headers=tuple((name, header.lower().encode()) for name, header in told_flags.items()),
     )
 
 
@@ -132,7 +136,13 @@ def _path(api: models.Api) -> tuple[bytes | None, ...]:
     return tuple(None if part == "{version}" else part.encode() for part in api.segments)
 
 
-def _api(document: models.Document, name: str, api: models.Api, callers: tuple[str, ...]) -> Api:
+def _api(
+    document: models.Document,
+    name: str,
+    api: models.Api,
+    callers: tuple[str, ...],
+    told_flags: tuple[str, ...],
+) -> Api:
     resolvers = _resolvers(api)
     flag_resolvers = tuple(
         FlagResolver(step.flag, step.version) for step in api.steps if step.flag and step.version
@@ -144,7 +154,7 @@ def _api(document: models.Document, name: str, api: models.Api, callers: tuple[s
     }
     moved = rollouts.get(api.default) if api.default is not None else None
     vary = vary_on(resolvers)
-    maker = _Rules(document, name, api, vary, callers)
+    maker = _Rules(document, name, api, vary, callers, told_flags)
     rules = {version: maker.rule(version, None) for version in api.versions}
     return Api(
         name=name,
@@ -171,6 +181,7 @@ class _Rules:
     api: models.Api
     vary: tuple[str, ...]
     callers: tuple[str, ...]
+    told_flags: tuple[str, ...]
 
     def rule(self, version: str, endpoint: models.Endpoint | None) -> Rule:
         """The rule of an endpoint, or of a whole version."""
@@ -189,6 +200,7 @@ class _Rules:
             rewrite=source.rewrite.rstrip("/").encode() if source.rewrite is not None else None,
             vary=self.vary,
             callers=self.callers,
+            told_flags=self.told_flags,
             successor=_successor(self.api, written, endpoint),
             methods=endpoint.methods if endpoint is not None else (),
             shadow=self._shadow(source.shadow, written, endpoint),

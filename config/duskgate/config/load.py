@@ -67,6 +67,16 @@ class Loaded:
         flags = self.document.flags
         return self.path.parent / flags.path if flags is not None and flags.provider == "file" else None
 
+    @property
+    def overrides_path(self) -> FilePath | None:
+        """Where flags flipped for single users are kept, if there are flags at all."""
+        flags, beside = self.document.flags, self.flags_path
+        if flags is None:
+            return None
+        if flags.overrides is not None:
+            return self.path.parent / flags.overrides
+        return beside.with_name(f"{beside.name}.overrides") if beside else self.state / "flags.overrides"
+
 
 def ledger_path(document: Document, file: FilePath) -> FilePath | None:
     """The ledger's file, if it is in one. ``file`` is the YAML's."""

@@ -38,6 +38,8 @@ from duskgate.config.scalars import (
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+Attribute = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[ -~]*$")]
 Method = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z-]{0,31}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -127,6 +129,61 @@ class Flags(Section):
         str, StringConstraints(pattern=r"^(file|flagd|ofrep|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")
     ] = Field("file", description="file, flagd, ofrep, or module:factory.")
     path: Text = Field("flags.json", description="The flagd-format file, relative to this one.")
+    overrides: Text | None = Field(
+        None, description="Where flags flipped for single users are kept; left out: beside the flags file."
+    )
+    country: HeaderName | None = Field(None, description="The header that tells rules the country.")
+    context: dict[Attribute, HeaderName] = Field(
+        {}, description="More attributes for rules, and the headers they are read from."
+    )
+    deadline: Annotated[Span, Field(ge=1, le=10_000)] = Field(
+        50, description="How long a request waits for a provider that is far away."
+    )
+    host: Text = Field("localhost", description="flagd's host.")
+    port: Annotated[Integer, Field(ge=1, le=65_535)] | None = Field(
+        None, description="flagd's port; left out: 8013, or 8015 in-process."
+    )
+    tls: Flag = Field(False, description="Speak TLS to flagd.")
+    resolver: Literal["rpc", "in-process"] = Field(
+        "rpc", description="rpc: flagd evaluates; in-process: flagd sends its rules, the gateway evaluates."
+    )
+    url: Url | None = Field(None, description="The OFREP service's base URL.")
+    headers: dict[HeaderName, HeaderValue] = Field({}, description="Headers for the OFREP service.")
+    options: dict[Text, Any] = Field({}, description="What the factory of module:factory is given.")
+
+    @property
+    def far(self) -> bool:
+        """Whether a request may have to wait for somebody else to evaluate its flags."""
+        return self.provider != "file" and not (self.provider == "flagd" and self.resolver == "in-process")
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The headers that attributes are read from, by the attribute's name."""
+        return {**({"country": self.country} if self.country is not None else {}), **self.context}
+
+    @model_validator(mode="after")
+    def _fits_provider(self) -> Flags:
+        for key in sorted(self.model_fields_set & _PROVIDER_OF.keys()):
+            wanted = _PROVIDER_OF[key]
+            if wanted != (self.provider if ":" not in self.provider else "module:factory"):
+                raise bad(f"{key} belongs to provider: {wanted}")
+        if "deadline" in self.model_fields_set and not self.far:
+            raise bad("deadline has no use where flags are evaluated in process")
+        if self.provider == "ofrep" and (self.url is None or self.url.startswith("unix:")):
+            raise bad("provider: ofrep takes a url with http:// or https://")
+        return self
+
+
+_PROVIDER_OF = {
+    "path": "file",
+    "host": "flagd",
+    "port": "flagd",
+    "tls": "flagd",
+    "resolver": "flagd",
+    "url": "ofrep",
+    "headers": "ofrep",
+    "options": "module:factory",
+}
 
 
 class Ledger(Section):

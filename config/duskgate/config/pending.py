@@ -12,8 +12,6 @@ Pending = Iterator[tuple[Path, str]]
 
 def pending(document: Document) -> Pending:
     """Each key in use that changes nothing, and why."""
-    if document.flags is not None and document.flags.provider != "file":
-        yield ("flags", "provider"), "only the file provider is there yet; every flag counts as off"
     for index, caller in enumerate(document.identity):
         if caller.jwt is not None:
             yield ("identity", index, "jwt"), "tokens are not read yet; callers are named by headers only"

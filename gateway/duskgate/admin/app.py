@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from duskgate.admin.flags import FlagsApi
 from duskgate.admin.following import Following
 from duskgate.admin.guard import Guard
 from duskgate.admin.health import live_workers
@@ -46,12 +47,14 @@ class AdminApp:
         """The ASGI application."""
         guard = Guard(self._following.loaded.document.admin.token or "")
         switches = SwitchesApi(self._following, self._keeper, guard, self._clock)
+        flags = FlagsApi(self._following, guard, self._clock)
         app = Starlette(
             routes=[
                 Route("/metrics", guard.shown(self.metrics)),
                 Route("/healthz", self.health),
                 Route("/readyz", self.ready),
                 *switches.routes(),
+                *flags.routes(),
             ]
         )
         app.router.redirect_slashes = False

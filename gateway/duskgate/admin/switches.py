@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from duskgate.admin.asked import Refused, understood
 from duskgate.admin.following import Following
 from duskgate.admin.guard import Guard, refusal
 from duskgate.admin.keeper import Keeper
@@ -140,15 +141,10 @@ class SwitchesApi:
         return entries_in(self._following.loaded.state)
 
     async def _change(self, request: Request, model: type[Any], change: Callable[[Any], None]) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST:
-                return refusal(413, "Body too large", f"at most {LARGEST} bytes")
         try:
-            asked = model.model_validate_json(body)
-        except ValidationError as error:
-            return refusal(400, "Not understood", "; ".join(map(_place, error.errors())))
+            asked = await understood(request, model, LARGEST)
+        except Refused as refused:
+            return refused.answer
 
         def work() -> dict[str, Any]:
             change(asked)
@@ -166,7 +162,3 @@ class SwitchesApi:
         except OSError as error:
             detail = f"{error.strerror}; server.state names the folder, which must be writable"
             return refusal(500, "The switches cannot be written", detail)
-
-
-def _place(error: Any) -> str:
-    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"

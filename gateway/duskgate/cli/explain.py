@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
-from duskgate.cli.common import NO, config_argument, fail, load_or_fail, moment, open_flags, plan_in_force
+from duskgate.cli.common import NO, config_argument, fail, load_or_fail, moment, plan_in_force
 from duskgate.config import Loaded
 from duskgate.feed.forms import below
+from duskgate.flags import GatewayFlags
+from duskgate.flags.overrides import OVERRIDE
 from duskgate.middleware.clock import system_clock
-from duskgate.middleware.decision import flag_attributes
+from duskgate.policy.attributes import flag_attributes
 from duskgate.policy.decide import flags_for
 from duskgate.policy.decision import Forward
 from duskgate.policy.explain import Step
@@ -23,6 +27,9 @@ from duskgate.policy.identify import Who, identify
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.request import Request, request
 from duskgate.policy.route import Route, route
+
+FLAGS_SECONDS = 5.0
+"""How long a provider of flags that is elsewhere may take here."""
 
 
 @click.command()
@@ -40,10 +47,10 @@ def explain(
     asked = _request(method, url, headers)
     who = identify(loaded.plan.identity, asked.fields)
     asked = asked._replace(consumer=who.consumer, caller=who.label)
-    values = _flags(loaded, asked, who)
+    values, because = _flags(loaded, asked, who)
     plan = plan_in_force(loaded)
     now = system_clock() if at is None else moment("--at", at)
-    decision, steps = explained(plan, asked, values, now)
+    decision, steps = explained(plan, asked, values, now, because)
     forwarded, name = isinstance(decision, Forward), type(decision).__name__
     feed = loaded.document.feed
     if feed.enabled and below(feed.path, asked.path) is not None:
@@ -63,13 +70,38 @@ def explain(
     sys.exit(0 if forwarded else NO)
 
 
-def _flags(loaded: Loaded, asked: Request, who: Who) -> Mapping[str, bool]:
-    """The flags as the gateway would evaluate them for this request."""
-    file = open_flags(loaded)
+def _flags(loaded: Loaded, asked: Request, who: Who) -> tuple[Mapping[str, bool], Mapping[str, str]]:
+    """The flags as the gateway would evaluate them for this request, and why each is what it is."""
     bound = route(loaded.plan, asked)
-    if file is None or not isinstance(bound, Route):
-        return {}
-    return file.flags.evaluate(flags_for(bound), who, flag_attributes(bound.api.name, who))
+    names = flags_for(bound) if isinstance(bound, Route) else ()
+    if not names or not isinstance(bound, Route):
+        return {}, {}
+    attributes = partial(flag_attributes, loaded.plan, bound, asked)
+    because: dict[str, str] = {}
+
+    def told(flag: str, variant: str) -> None:
+        because[flag] = _reason(variant, who)
+
+    async def values() -> Mapping[str, bool]:
+        flags = GatewayFlags.open(loaded, lambda up: None, deadline=FLAGS_SECONDS)
+        if flags is None:
+            return {}
+        if flags.overrides.fault is not None:
+            fail(flags.overrides.fault)
+        await flags.ready(FLAGS_SECONDS)
+        found = flags.evaluate(names, who, attributes, told)
+        found = found if isinstance(found, dict) else await found
+        await flags.aclose()
+        return found
+
+    return asyncio.run(values()), because
+
+
+def _reason(variant: str, who: Who) -> str:
+    if variant in OVERRIDE.values():
+        return f"flipped for {who.label} by an override"
+    kind, _, error = variant.partition(":")
+    return f"it could not be evaluated: {error}" if kind == "error" and error else f"variant {variant}"
 
 
 def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:

@@ -35,8 +35,8 @@ def set_up_logging() -> None:
     """Set up the loggers ``duskgate.access`` and ``duskgate``. Safe to call again after a fork."""
     _only_handler("duskgate.access", HeldBackHandler(sys.stdout), "%(message)s")
     _only_handler("duskgate", logging.StreamHandler(sys.stderr), "%(asctime)s %(levelname)s %(message)s")
-    # flagd's evaluator logs an error for every anonymous caller of a fractional rule; we count them instead
-    logging.getLogger("openfeature.contrib").setLevel(logging.CRITICAL)
+    # a line for each evaluation that fails, or for every anonymous caller of a fractional rule; we count them
+    logging.getLogger("openfeature").setLevel(logging.CRITICAL)
 
 
 def _only_handler(name: str, handler: logging.Handler, form: str) -> None:

@@ -6,15 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 
-from openfeature.contrib.tools.flagd.core import FlagdCore
-
-from duskgate.flags.evaluate import Flags
-from duskgate.flags.flagset import InvalidFlags, read_flags
-from duskgate.flags.provider import FileProvider
+from duskgate.flags.evaluate import FileFlags
+from duskgate.flags.flagset import FlagSet, InvalidFlags, read_flags
 
 
 class FlagsFile:
-    """Flags from a file. ``flags`` evaluates the set in force; ``refresh`` looks for a new one."""
+    """Flags from a file. ``flags`` evaluates ``set``, the one in force; ``refresh`` looks for a new one."""
 
     def __init__(self, path: Path, last_good: Path | None = None) -> None:
         """Load the file. Raises InvalidFlags if it is missing, unreadable or not a flag set.
@@ -27,16 +24,15 @@ class FlagsFile:
         self._fault: str | None = None
         try:
             raw = self._read(path)
-            core = self._parse(raw)
+            self.set = self._parse(raw)
         except InvalidFlags as error:
             if last_good is None or not last_good.exists():
                 raise
             self._fault = str(error)
             raw = self._read(last_good)
-            core = self._parse(raw)
+            self.set = self._parse(raw)
         self._in_force = hashlib.sha256(raw).digest()
-        self._provider = FileProvider(core)
-        self.flags = Flags(self._provider)
+        self.flags = FileFlags(self.set)
         self._keep(raw)
 
     @property
@@ -55,13 +51,14 @@ class FlagsFile:
             if digest == self._in_force:
                 recovered, self._fault = self._fault is not None, None
                 return recovered
-            core = self._parse(raw)
+            flags = self._parse(raw)
         except InvalidFlags as error:
             if str(error) == self._fault:
                 return False
             self._fault = str(error)
             raise
-        self._in_force, self._provider.core, self._fault = digest, core, None
+        self._in_force, self.set, self._fault = digest, flags, None
+        self.flags.take_over(flags)
         self._keep(raw)
         return True
 
@@ -75,7 +72,7 @@ class FlagsFile:
         except OSError as error:
             raise InvalidFlags(f"{path}: cannot be read: {error.strerror}") from None
 
-    def _parse(self, raw: bytes) -> FlagdCore:
+    def _parse(self, raw: bytes) -> FlagSet:
         try:
             return read_flags(raw.decode("utf-8"))
         except UnicodeDecodeError:

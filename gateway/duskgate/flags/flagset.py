@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import OpenFeatureError
+
+from duskgate.flags.reads import OF_THE_CALLER, reads
 
 _PROBE = EvaluationContext("duskgate-probe", {"consumer": "duskgate-probe", "api": "", "endpoint": ""})
 
@@ -20,7 +23,21 @@ class InvalidFlags(ValueError):
     """The text is not a flag set that can be used; the message says where and why."""
 
 
-def read_flags(text: str) -> FlagdCore:
+@dataclass(frozen=True, slots=True)
+class FlagSet:
+    """A flag set that can be used. ``flags`` is what is written of each, references put in.
+
+    ``looks`` are the attributes that each flag's rule looks at, and ``personal`` the flags whose rules look
+    at nothing but the caller.
+    """
+
+    core: FlagdCore
+    flags: Mapping[str, Any]
+    looks: Mapping[str, frozenset[str]]
+    personal: frozenset[str]
+
+
+def read_flags(text: str) -> FlagSet:
     """Read flagd's JSON (https://flagd.dev/reference/flag-definitions/). Raises InvalidFlags."""
     try:
         document = json.loads(text)
@@ -37,19 +54,26 @@ def read_flags(text: str) -> FlagdCore:
         raise InvalidFlags("$evaluators: takes a mapping")
     for name, flag in flags.items():
         _check(name, flag)
-    core = _core(document)
+    flags = _expanded(flags, document.get("$evaluators", {}))
+    core = _core({**document, "flags": flags, "$evaluators": {}})
     for name in flags:
         _probe(core, name, flags[name])
-    return core
+    looks = {name: reads(flag.get("targeting")) for name, flag in flags.items()}
+    return FlagSet(core, flags, looks, frozenset(name for name in flags if looks[name] <= OF_THE_CALLER))
+
+
+def _expanded(flags: Mapping[str, Any], evaluators: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        whole: dict[str, Any] = _Expansion(evaluators).of(flags)
+    except RecursionError:
+        raise InvalidFlags("nested too deeply") from None
+    return whole
 
 
 def _core(document: Mapping[str, Any]) -> FlagdCore:
     core = FlagdCore()
-    flags, evaluators = document["flags"], document.get("$evaluators", {})
     try:
-        core.set_flags(json.dumps({**document, "flags": _Expansion(evaluators).of(flags), "$evaluators": {}}))
-    except InvalidFlags:
-        raise
+        core.set_flags(json.dumps(document))
     except RecursionError:
         raise InvalidFlags("nested too deeply") from None
     except OpenFeatureError as error:

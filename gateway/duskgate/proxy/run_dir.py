@@ -12,6 +12,7 @@ DRAINING = "draining"
 
 LAST_GOOD_CONFIG = "last-good.yaml"
 LAST_GOOD_FLAGS = "last-good-flags.json"
+LAST_GOOD_OVERRIDES = "last-good-overrides.json"
 """Copies of the files in force, for workers that are started while the files are broken."""
 
 SEEN = "seen.json"

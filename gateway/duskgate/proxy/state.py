@@ -14,10 +14,9 @@ from duskgate.config.current import Current
 from duskgate.config.watch import changes
 from duskgate.control.in_force import PlanInForce
 from duskgate.feed.memory_file import MemoryFile
-from duskgate.flags import FlagsFile, InvalidFlags
-from duskgate.middleware.decision import FlagSource
+from duskgate.flags import GatewayFlags, InvalidFlags
 from duskgate.policy.plan import Backend, Plan
-from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, LAST_GOOD_FLAGS, SEEN
+from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, LAST_GOOD_FLAGS, LAST_GOOD_OVERRIDES, SEEN
 from duskgate.proxy.upstream.backend import BackendUpstream, Observer
 from duskgate.proxy.upstream.httpx import HttpxTransport
 from duskgate.proxy.upstream.native import NativeTransport
@@ -107,27 +106,32 @@ class State:
         self._seen_path = run_dir / SEEN if run_dir is not None else None
         self._refresh_seen()
         self.instruments = instruments
-        good_flags = run_dir / LAST_GOOD_FLAGS if run_dir is not None else None
-        self.flags_file = FlagsFile(loaded.flags_path, good_flags) if loaded.flags_path is not None else None
+        self._provider = loaded.document.flags.provider if loaded.document.flags is not None else ""
+        self.flags = GatewayFlags.open(
+            loaded,
+            self._note_provider,
+            good_flags=run_dir / LAST_GOOD_FLAGS if run_dir is not None else None,
+            good_overrides=run_dir / LAST_GOOD_OVERRIDES if run_dir is not None else None,
+        )
         self.upstreams = Upstreams(loaded.plan.backends, BackendMetrics(instruments))
         self._note("config", good=not self.current.rejected)
         self._note("switches", good=not self.in_force.broken)
-        if self.flags_file is not None:
-            self._note("flags", good=not self.flags_file.rejected)
+        if self.flags is not None:
+            if self.flags.file is not None:
+                self._note("flags", good=not self.flags.file.rejected)
+            self._note("overrides", good=self.flags.overrides.fault is None)
+            self._say_overrides(self.flags.overrides.fault)
 
     def plan(self) -> Plan:
         """The plan in force."""
         return self.in_force.plan
 
-    @property
-    def flags(self) -> FlagSource | None:
-        """Where flags are evaluated, if anywhere."""
-        return self.flags_file.flags if self.flags_file is not None else None
-
     async def watch(self) -> None:
         """Take over changed files until cancelled."""
-        paths = [self.current.loaded.path, *([self.flags_file.path] if self.flags_file is not None else [])]
-        beside = (self.in_force.switches.path, self._seen_path)
+        file = self.flags.file if self.flags is not None else None
+        paths = [self.current.loaded.path, *([file.path] if file is not None else [])]
+        overrides = self.flags.overrides.path if self.flags is not None else None
+        beside = (self.in_force.switches.path, self._seen_path, overrides)
         paths += [path for path in beside if path is not None and path.parent.is_dir()]
         database = self.current.loaded.ledger_path
         async for _ in changes(paths, [database] if database is not None else []):
@@ -138,6 +142,7 @@ class State:
         self._refresh_switches()
         self._refresh_seen()
         self.feed_memory.refresh()
+        self._refresh_overrides()
         flags_changed = self._refresh_flags()
         before = self.current.loaded
         result = self.current.refresh(self._prepare, again=flags_changed)
@@ -175,18 +180,38 @@ class State:
                 logger.warning("changes to %s take effect at the next start", name)
 
     def _refresh_flags(self) -> bool:
-        if self.flags_file is None:
+        file = self.flags.file if self.flags is not None else None
+        if file is None:
             return False
         try:
-            changed = self.flags_file.refresh()
+            changed = file.refresh()
         except InvalidFlags as error:
             logger.error("flags rejected, the last good ones stay: %s", error)
             self._note("flags", good=False)
             return False
         if changed:
-            logger.info("flags taken over from %s", self.flags_file.path)
+            logger.info("flags taken over from %s", file.path)
             self._note("flags", good=True)
         return changed
+
+    def _refresh_overrides(self) -> None:
+        """The flags that operators flipped for single callers."""
+        if self.flags is None:
+            return
+        overrides, before = self.flags.overrides, self.flags.overrides.fault
+        changed = overrides.refresh()
+        if changed:
+            logger.info("flag overrides taken over from %s", overrides.path)
+        if changed or before != overrides.fault:
+            self._note("overrides", good=overrides.fault is None)
+            self._say_overrides(overrides.fault)
+
+    def _say_overrides(self, fault: str | None) -> None:
+        if fault is not None:
+            logger.error("flag overrides rejected, the last good ones stay: %s", fault)
+
+    def _note_provider(self, up: bool) -> None:
+        self.instruments.flag_provider_up.labels(self._provider).set(1 if up else 0)
 
     def _note(self, file: str, *, good: bool) -> None:
         metrics = self.instruments

@@ -29,6 +29,9 @@ from duskgate.usage.recorder import WorkerRecorder
 from duskgate.usage.shadows import ShadowMetrics
 from duskgate.usage.shared_names import SharedNames
 
+FLAGS_SECONDS = 3.0
+"""How long a worker that starts waits for a provider of flags, before it serves without."""
+
 
 class Worker:
     """The ASGI application a server runs: the stack, and the lifespan around it."""
@@ -64,6 +67,8 @@ class Worker:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         loop = asyncio.get_running_loop()
+        if state.flags is not None:
+            await state.flags.ready(FLAGS_SECONDS)
         watching = [loop.create_task(state.watch()), loop.create_task(_follow_parent())]
         _spare_the_collector()
         self._mark(ready=True)
@@ -78,6 +83,8 @@ class Worker:
         if shadows is not None:
             await shadows.aclose()
         await state.upstreams.aclose()
+        if state.flags is not None:
+            await state.flags.aclose()
         recorder.fold()
         if ledger is not None:
             await asyncio.to_thread(ledger.close)

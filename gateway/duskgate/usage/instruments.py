@@ -76,6 +76,13 @@ class Instruments:
             ("flag", "error"),
             registry=registry,
         )
+        self.flag_provider_up = Gauge(
+            "duskgate_flag_provider_up",
+            "0 while a worker gets no answers from the provider of flags, else 1; only if it is elsewhere.",
+            ("provider",),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self.reloads = Counter(
             "duskgate_config_reloads_total",
             "Changed files that a worker took over or rejected.",

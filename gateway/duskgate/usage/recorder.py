@@ -167,11 +167,11 @@ class WorkerRecorder:
 
     def _count_flag(self, api: str, flag: str, variant: str) -> None:
         if variant.startswith("error:"):
-            failed = (flag, variant.removeprefix("error:"))
+            _, error, variant = f"{variant}:".split(":", 2)
+            failed = (flag, error)
             self._flag_errors[failed] = self._flag_errors.get(failed, 0) + 1
-            label = "error"
-        else:
-            label = self._variants.label(flag, variant)
+            variant = variant.removesuffix(":")
+        label = self._variants.label(flag, variant) if variant else "error"
         key = (api, flag, label)
         self._rollout[key] = self._rollout.get(key, 0) + 1
 

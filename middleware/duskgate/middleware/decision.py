@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send
 from duskgate.middleware.clock import Clock, system_clock
 from duskgate.middleware.exchange import Exchange, exchange_of
+from duskgate.policy.attributes import flag_attributes
 from duskgate.policy.decide import NO_FLAGS, conclude, flags_for
 from duskgate.policy.identify import Who
+from duskgate.policy.plan import Plan
+from duskgate.policy.request import Request
 from duskgate.policy.route import Route, route
 
 
 class FlagSource(Protocol):
-    """Evaluates boolean flags for a caller; ``told`` hears (flag, variant) for each."""
+    """Evaluates boolean flags for a caller.
+
+    ``attributes`` gives what rules may look at besides, and is called only if one has to be looked at.
+    ``told`` hears (flag, variant) for each; docs/flags.md lists the variants that are none of the provider's.
+    The values are there at once, as a dict, or have to be awaited where somebody far away is asked.
+    """
 
     def evaluate(
         self,
-        names: Iterable[str],
+        names: tuple[str, ...],
         who: Who,
-        attributes: Mapping[str, str],
+        attributes: Callable[[], Mapping[str, str]],
         told: Callable[[str, str], None],
-    ) -> Mapping[str, bool]: ...
-
-
-def flag_attributes(api: str, who: Who) -> dict[str, str]:
-    """What a flag's rule may look at besides the targeting key."""
-    return {"api": api, "consumer": who.consumer or ""}
+    ) -> dict[str, bool] | Awaitable[dict[str, bool]]: ...
 
 
 class DecisionMiddleware:
@@ -46,21 +50,30 @@ class DecisionMiddleware:
         now = exchange.now = self.clock() if exchange.at is None else exchange.at
         bound = route(plan, request)
         if isinstance(bound, Route):
-            flags = self._evaluate(bound, exchange) if bound.version is None else NO_FLAGS
+            names = flags_for(bound)
+            flags = NO_FLAGS
+            if names and self.flags is not None:
+                flags = await self._evaluate(self.flags, names, exchange, plan, bound, request)
             exchange.decision = conclude(bound, request, flags, now)
         else:
             exchange.decision = bound
         await self.app(scope, receive, send)
 
-    def _evaluate(self, bound: Route, exchange: Exchange) -> Mapping[str, bool]:
-        names = flags_for(bound)
-        if not names or self.flags is None:
-            return NO_FLAGS
+    async def _evaluate(
+        self,
+        source: FlagSource,
+        names: tuple[str, ...],
+        exchange: Exchange,
+        plan: Plan,
+        bound: Route,
+        request: Request,
+    ) -> Mapping[str, bool]:
         told: list[tuple[str, str]] = []
-        who = exchange.who
-        attributes = flag_attributes(bound.api.name, who)
-        values = self.flags.evaluate(
-            names, who, attributes, lambda flag, variant: told.append((flag, variant))
+        attributes = partial(flag_attributes, plan, bound, request)
+        values = source.evaluate(
+            names, exchange.who, attributes, lambda flag, variant: told.append((flag, variant))
         )
+        if not isinstance(values, dict):
+            values = await values
         exchange.flags = tuple(told)
         return values

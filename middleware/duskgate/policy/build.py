@@ -43,13 +43,18 @@ def make_rule(
     rewrite: bytes | None = None,
     vary: Sequence[str] = (),
     callers: Sequence[str] = (),
+    told_flags: Sequence[str] = (),
     successor: Successor | None = None,
     methods: Sequence[str] = (),
     shadow: Shadow | None = None,
 ) -> Rule:
-    """Compile a rule. ``vary``: headers that choose versions; ``callers``: headers that name the caller."""
+    """Compile a rule.
+
+    ``vary``: headers that choose versions; ``callers``: headers that name the caller; ``told_flags``: headers
+    that flags are told of.
+    """
     everyone = tuple(vary) if not lifecycle.personal else tuple(dict.fromkeys((*vary, *callers)))
-    flagged = tuple(dict.fromkeys((*vary, *callers)))
+    flagged = tuple(dict.fromkeys((*vary, *callers, *told_flags)))
 
     def pair(told: bool, sunset: int | None = None, no_store: bool = False) -> tuple[Marks, Marks]:
         plain = mark(lifecycle, told=told, vary=everyone, no_store=no_store, sunset=sunset)
@@ -70,6 +75,7 @@ def make_rule(
         ends=lifecycle.ends,
         vary=tuple(vary),
         callers=tuple(callers),
+        told_flags=tuple(told_flags),
         methods=tuple(methods),
         shadow=shadow,
     )
@@ -86,6 +92,7 @@ def with_lifecycle(rule: Rule, lifecycle: Lifecycle) -> Rule:
         rewrite=rule.rewrite,
         vary=rule.vary,
         callers=rule.callers,
+        told_flags=rule.told_flags,
         successor=rule.successor,
         methods=rule.methods,
         shadow=rule.shadow,

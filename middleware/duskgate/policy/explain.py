@@ -34,17 +34,31 @@ class Step(NamedTuple):
     found: str
 
 
-def explain(plan: Plan, request: Request, flags: Mapping[str, bool], now: int) -> tuple[Decision, list[Step]]:
-    """Decide, and say what each rule found on the way."""
+NO_REASONS: Mapping[str, str] = {}
+
+
+def explain(
+    plan: Plan,
+    request: Request,
+    flags: Mapping[str, bool],
+    now: int,
+    because: Mapping[str, str] = NO_REASONS,
+) -> tuple[Decision, list[Step]]:
+    """Decide, and say what each rule found on the way. ``because``: why each flag is what it is."""
     bound = route(plan, request)
     if not isinstance(bound, Route):
         return bound, [Step("route", _refusal(bound))]
     decision = conclude(bound, request, flags, now)
     steps = [Step("api", f"{bound.api.name}, {bound.matched} segments of the path are its own")]
     steps += _signals(bound, request)
-    steps += [Step("flag", f"{name} is {'on' if flags.get(name) else 'off'}") for name in flags_for(bound)]
+    steps += [Step("flag", _flag(name, flags, because)) for name in flags_for(bound)]
     steps += _decided(decision, request, now)
     return decision, steps
+
+
+def _flag(name: str, flags: Mapping[str, bool], because: Mapping[str, str]) -> str:
+    found = f"{name} is {'on' if flags.get(name) else 'off'}"
+    return f"{found}, {because[name]}" if name in because else found
 
 
 def _signals(bound: Route, request: Request) -> Iterator[Step]:

@@ -88,8 +88,9 @@ class Rule:
     ``untold`` and ``told`` are the marks before and after callers are told of the lifecycle; the second of
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
     ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
-    is the lifecycle's own. ``vary`` and ``callers`` are the headers that the marks were made of. ``methods``
-    are those that the endpoint covers; none: all. ``shadow`` says which other version gets copies.
+    is the lifecycle's own. ``vary``, ``callers`` and ``told_flags`` are the headers that the marks were made
+    of. ``methods`` are those that the endpoint covers; none: all. ``shadow`` says which other version gets
+    copies.
     """
 
     api: str
@@ -105,6 +106,7 @@ class Rule:
     ends: bool = False
     vary: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
+    told_flags: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     shadow: Shadow | None = None
 
@@ -220,8 +222,9 @@ class Routes:
 class Plan:
     """All that deciding needs.
 
-    ``digest`` names the YAML it was compiled from. ``read`` are the request headers that callers and versions
-    are read from, in lower case.
+    ``digest`` names the YAML it was compiled from. ``read`` are the request headers that callers, versions
+    and flags are told by, in lower case. ``flag_headers`` are the attributes that flags get from headers,
+    each with its header in lower case.
     """
 
     digest: str
@@ -231,3 +234,4 @@ class Plan:
     identity: Identity = Identity()
     problem_base: str = "urn:duskgate:problem:"
     read: frozenset[bytes] = frozenset()
+    flag_headers: tuple[tuple[str, bytes], ...] = ()
