@@ -99,7 +99,7 @@ def _flags(loaded: Loaded, asked: Request, who: Who) -> tuple[Mapping[str, bool]
 
 def _reason(variant: str, who: Who) -> str:
     if variant in OVERRIDE.values():
-        return f"flipped for {who.label} by an override"
+        return f"flipped for {who.targeting_key} by an override"
     kind, _, error = variant.partition(":")
     return f"it could not be evaluated: {error}" if kind == "error" and error else f"variant {variant}"
 

@@ -18,10 +18,7 @@ class NearFlags:
     def __init__(self, provider: SetUp, health: Health) -> None:
         self._provider = provider
         self._health = health
-        client = provider.client.open
-        client.add_handler(ProviderEvent.PROVIDER_READY, self._well)
-        client.add_handler(ProviderEvent.PROVIDER_STALE, self._ill)
-        client.add_handler(ProviderEvent.PROVIDER_ERROR, self._ill)
+        provider.once_bound = self._listen
 
     def evaluate(
         self, names: tuple[str, ...], who: Who, attributes: Attributes, told: OnTold = ignore
@@ -35,6 +32,13 @@ class NearFlags:
             told(name, answer.variant)
             values[name] = answer.value
         return values
+
+    def _listen(self) -> None:
+        """Only now: until then the client speaks of OpenFeature's own provider, which is always ready."""
+        client = self._provider.client.open
+        client.add_handler(ProviderEvent.PROVIDER_READY, self._well)
+        client.add_handler(ProviderEvent.PROVIDER_STALE, self._ill)
+        client.add_handler(ProviderEvent.PROVIDER_ERROR, self._ill)
 
     def _well(self, details: EventDetails) -> None:
         self._health.well()

@@ -22,12 +22,12 @@ OVERRIDE = {True: "override-on", False: "override-off"}
 Table = Mapping[str, Mapping[str, bool]]
 
 
-def table_of(sections: Sections) -> Table:
-    """Flags, callers, and whether it is on for them. Raises BrokenEntries."""
+def table_of(sections: Sections, path: Path) -> Table:
+    """Flags, callers, and whether it is on for them; ``path`` is what errors name. Raises BrokenEntries."""
     for flag, users in sections.items():
         for user, value in users.items():
             if value not in (ON, OFF):
-                raise BrokenEntries(f"{flag}: {user}: takes on or off")
+                raise BrokenEntries(f"{path}: {flag}: {user}: takes on or off")
     return {flag: {user: value == ON for user, value in users.items()} for flag, users in sections.items()}
 
 
@@ -84,6 +84,6 @@ def _content(path: Path) -> bytes:
 
 def _table(content: bytes, path: Path) -> Table:
     try:
-        return table_of(parsed(content.decode("utf-8"), path))
+        return table_of(parsed(content.decode("utf-8"), path), path)
     except UnicodeDecodeError:
         raise BrokenEntries(f"{path}: is not UTF-8 text") from None

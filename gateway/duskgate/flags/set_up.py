@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.provider import FeatureProvider, ProviderStatus
@@ -22,11 +22,15 @@ CLOSE_SECONDS = 1.0
 
 
 class SetUp:
-    """A provider that is being made, or is made. ``ready``: it can be asked."""
+    """A provider that is being made, or is made. ``ready``: it can be asked.
+
+    ``once_bound`` is called the first time that there is a provider.
+    """
 
     def __init__(self, make: Make, health: Health) -> None:
         self.ready = False
         self.client = Client()
+        self.once_bound: Callable[[], None] | None = None
         self._make = make
         self._health = health
         self._provider: FeatureProvider | None = None
@@ -76,6 +80,9 @@ class SetUp:
         except BaseException as error:
             self._health.ill(f"{type(error).__name__}: {error}")
         self.ready = self._provider is not None
+        if self.ready and self.once_bound is not None:
+            self.once_bound()
+            self.once_bound = None
 
     def _slow(self) -> None:
         if not self.ready:
