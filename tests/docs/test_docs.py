@@ -215,7 +215,6 @@ def test_default_and_example_of_a_key_are_true(at: tuple[str, str]) -> None:
 
 
 USES_ALL_THAT_IS_PENDING = """
-flags: {provider: flagd}
 identity: [{jwt: {jwks: keys.json}}]
 backends: {b: {url: "http://127.0.0.1:1", health: /healthz, retries: 1}}
 consumers: {c: {match: {X-Id: c}, contact: "mailto:c@c.example"}}

@@ -38,7 +38,7 @@ TOKEN = "s3cret-token"
 WITHIN = 1.0
 """Seconds in which a flip has to reach every worker."""
 
-DEADLINE = 0.2
+DEADLINE = 0.5
 """Seconds that a request waits for the service."""
 
 
