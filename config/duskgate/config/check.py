@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from duskgate.config import dates, inherit, models
+from duskgate.config import dates, inherit, models, providers
 from duskgate.config.mistake import Mistake
 from duskgate.config.tree import Path as Place
 from duskgate.config.tree import suggest
-from duskgate.policy.attributes import OWN
 from duskgate.policy.build import make_successor_parts
 from duskgate.policy.trie import TemplateError, Trie, parse_template
 
@@ -42,7 +41,7 @@ def findings(
     yield from _consumers(document)
     yield from _tls(document, folder)
     if document.flags is not None:
-        yield from _flags(document, document.flags)
+        yield from _flags(document.flags, document.identity)
     if document.feed.enabled and not standalone:
         yield from _feed(document)
     for name, lifecycle in document.lifecycles.items():
@@ -101,42 +100,9 @@ def _consumers(document: models.Document) -> Iterator[Finding]:
             owner.setdefault((header.lower(), value), name)
 
 
-PROVIDERS = {
-    "flagd": "openfeature.contrib.provider.flagd",
-    "ofrep": "openfeature.contrib.provider.ofrep",
-}
-"""The module of each provider that is an extra."""
-
-CREDENTIALS = frozenset(("authorization", "cookie", "proxy-authorization"))
-"""Headers that hold secrets wherever they are sent."""
-
-
-def _flags(document: models.Document, flags: models.Flags) -> Iterator[Finding]:
-    at: Place = ("flags", "provider")
-    module = PROVIDERS.get(flags.provider, flags.provider.partition(":")[0])
-    if flags.provider in PROVIDERS and not _installed(module):
-        package = f"openfeature-provider-{flags.provider}"
-        hint = f"pip install 'duskgate[{flags.provider}]'"
-        yield Finding(at, f"{package}, which speaks to it, is not installed", hint)
-    elif ":" in flags.provider and not _installed(module):
-        yield Finding(at, f"there is no module {module}", "install it, or put its folder into PYTHONPATH")
-    secrets = {step.header.lower() for step in document.identity if step.header and step.secret}
-    secrets |= CREDENTIALS
-    for name, header in flags.attributes.items():
-        place: Place = ("flags", "context", name) if name in flags.context else ("flags", "country")
-        if name in OWN:
-            yield Finding(place, f"{name} is what rules are told anyway", "give it another name")
-        if header.lower() in secrets:
-            yield Finding(place, f"{header} holds a secret, and rules never see one")
-    if flags.country is not None and "country" in flags.context:
-        yield Finding(("flags", "country"), "country is also in context")
-
-
-def _installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except Exception:  # of the packages above it, which looking for it imports
-        return False
+def _flags(flags: models.Flags, identity: Sequence[models.CallerName]) -> Iterator[Finding]:
+    for mistake in providers.mistakes(flags, identity):
+        yield Finding(("flags", *mistake.path), mistake.reason, mistake.hint)
 
 
 def _ledger(document: models.Document) -> Iterator[Finding]:

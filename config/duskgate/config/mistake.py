@@ -1,4 +1,4 @@
-"""Something wrong inside a lifecycle."""
+"""Something wrong inside one section."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mistake:
-    """The key below the lifecycle that it is about, why, and a way out."""
+    """The key below the section that it is about, why, and a way out."""
 
     path: tuple[str | int, ...]
     reason: str

@@ -90,9 +90,7 @@ def _flags(loaded: Loaded, asked: Request, who: Who) -> tuple[Mapping[str, bool]
             fail(flags.overrides.fault)
         await flags.ready(FLAGS_SECONDS)
         found = flags.evaluate(names, who, attributes, told)
-        found = found if isinstance(found, dict) else await found
-        await flags.aclose()
-        return found
+        return found if isinstance(found, dict) else await found
 
     return asyncio.run(values()), because
 

@@ -125,7 +125,8 @@ def audit(config: Path, as_json: bool) -> None:
         return
     for one in changes:
         to = one["to"] or "cleared"
-        click.echo(f"{one['at']}  {one['by']:<12}{one['section']:<24}{to:<9}{one_line(one['key'])}")
+        flag, user = one_line(one["section"]), one_line(one["key"])
+        click.echo(f"{one['at']}  {one_line(one['by']):<12}{flag:<24}{to:<9}{user}")
 
 
 def _flip(flag: str, config: Path, users: list[str], value: bool, by: str) -> None:

@@ -26,6 +26,9 @@ from duskgate.usage.instruments import Instruments
 
 logger = logging.getLogger("duskgate")
 
+IN_THE_PLAN = {"country", "context"}
+"""Keys of ``flags`` that are taken over with the plan, unlike the rest of that section."""
+
 LINGER_SECONDS = 60.0
 """How long a replaced backend's connections stay open for the requests that still use them."""
 
@@ -89,6 +92,12 @@ class Upstreams(Mapping[str, Upstream]):
 def _upstream(backend: Backend, observer: Observer) -> BackendUpstream:
     make = HttpxTransport if backend.transport == "httpx" else NativeTransport
     return BackendUpstream(backend, make, observer)
+
+
+def _fixed(loaded: Loaded, name: str) -> dict[str, object] | None:
+    """What of a section takes effect at the next start only."""
+    section = getattr(loaded.document, name)
+    return section.model_dump(exclude=IN_THE_PLAN if name == "flags" else None) if section else None
 
 
 class State:
@@ -176,7 +185,7 @@ class State:
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)
         for name in ("server", "admin", "flags", "ledger", "feed"):
-            if getattr(before.document, name) != getattr(now.document, name):
+            if _fixed(before, name) != _fixed(now, name):
                 logger.warning("changes to %s take effect at the next start", name)
 
     def _refresh_flags(self) -> bool:
