@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duskgate.config import brownouts, dates, inherit, models
+from duskgate.config import brownouts, dates, inherit, models, rollouts
 from duskgate.config.tree import Path
 from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.sticky import ByConsumer
 
 Advice = Iterator[tuple[Path, str]]
 
@@ -22,6 +23,9 @@ def advice(document: models.Document) -> Advice:
         yield from _lifecycle(document, whole, place)
     if document.ledger is None:
         yield from _without_ledger(document, found)
+    for name, api in document.apis.items():
+        for version in api.versions:
+            yield from _rollout(document, api, version, ("apis", name, "versions", version, "rollout"))
     used = set(_used(document))
     for name in document.lifecycles:
         if name not in used:
@@ -68,6 +72,25 @@ def _without_ledger(document: models.Document, found: list[Placed]) -> Advice:
     if freeze is not None and document.identity:
         reason = "keeps nobody off without a ledger of who called before"
         yield (*freeze, "freeze"), f"{reason} {_ADD_LEDGER}"
+
+
+def _rollout(document: models.Document, api: models.Api, name: str, at: Path) -> Advice:
+    """Rollouts that can move nobody."""
+    rollout = api.versions[name].rollout
+    if rollout is None:
+        return
+    if name != api.default and not rollout.promote:
+        reason = f"moves nobody: {name} is not the default, so its callers name it; that takes promote: true"
+        yield at, reason
+    shares = [rollout.percent, *(step.percent for step in rollout.steps or ())]
+    partly = any(percent is not None and 0 < percent < 100 for percent in shares)
+    if partly and isinstance(rollouts.sticky(rollout), ByConsumer) and not document.identity:
+        yield at, "moves nobody below 100 %: without identity callers cannot be told apart"
+    target = inherit.of_version(document, api, rollout.to)
+    ends = dates.compiled(target).enforced if target is not None else None
+    for index, instant in enumerate(rollouts.instants(rollout)):
+        if ends is not None and instant is not None and instant >= ends:
+            yield (*at, "steps", index, "at"), f"moves nobody: {rollout.to} is switched off by then"
 
 
 def _lifecycle(document: models.Document, whole: models.Lifecycle, at: Path) -> Advice:

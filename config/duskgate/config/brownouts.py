@@ -12,7 +12,7 @@ from duskgate.config.mistake import Mistake
 from duskgate.config.scalars import When, instant_of
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Lifecycle, Window
-from duskgate.policy.shares import BUCKETS, Share
+from duskgate.policy.shares import Share, buckets
 
 
 def windows(item: models.Brownouts, announced: int | None, seed: int) -> list[Window]:
@@ -47,14 +47,10 @@ def _lengths(item: models.Brownouts, start: int, announced: int | None) -> Itera
 def _share(item: models.Brownouts, start: int, seed: int) -> Share | None:
     if item.ramp is not None:
         since = tuple(start + step.after for step in item.ramp)
-        return Share(seed, since, tuple(_buckets(step.percent) for step in item.ramp), xxh64_intdigest)
+        return Share(seed, since, tuple(buckets(step.percent) for step in item.ramp), xxh64_intdigest)
     if item.percent < 100:
-        return Share(seed, (start,), (_buckets(item.percent),), xxh64_intdigest)
+        return Share(seed, (start,), (buckets(item.percent),), xxh64_intdigest)
     return None
-
-
-def _buckets(percent: float) -> int:
-    return round(percent * BUCKETS / 100)
 
 
 def mistakes(lifecycle: models.Lifecycle, dates: Lifecycle) -> Iterator[Mistake]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from duskgate.config import dates, inherit, models, providers
+from duskgate.config import dates, inherit, models, providers, rollouts
 from duskgate.config.mistake import Mistake
 from duskgate.config.tree import Path as Place
 from duskgate.config.tree import suggest
@@ -39,6 +39,7 @@ def findings(
     """
     yield from _ports(document)
     yield from _consumers(document)
+    yield from _rings(document)
     yield from _tls(document, folder)
     if document.flags is not None:
         yield from _flags(document.flags, document.identity)
@@ -62,7 +63,7 @@ def findings(
             place: Place = (*at, "versions", version_name)
             if not standalone or version.backend is not None:
                 yield from _backend(document, version, place)
-            yield from _rollout(api, version_name, version, place, flags)
+            yield from _rollout(document, api, version_name, (*place, "rollout"), flags)
             yield from _shadow(api, version_name, version.shadow, (*place, "shadow"))
             above = inherit.above_version(document, api, version_name)
             spot: Place = (*place, "lifecycle")
@@ -103,6 +104,12 @@ def _consumers(document: models.Document) -> Iterator[Finding]:
 def _flags(flags: models.Flags, identity: Sequence[models.CallerName]) -> Iterator[Finding]:
     for mistake in providers.mistakes(flags, identity):
         yield Finding(("flags", *mistake.path), mistake.reason, mistake.hint)
+
+
+def _rings(document: models.Document) -> Iterator[Finding]:
+    for name, consumers in document.rings.items():
+        for index, consumer in enumerate(consumers):
+            yield from _known("consumer", consumer, list(document.consumers), ("rings", name, index))
 
 
 def _ledger(document: models.Document) -> Iterator[Finding]:
@@ -213,16 +220,22 @@ def _backend(document: models.Document, version: models.Version, at: Place) -> I
 
 
 def _rollout(
-    api: models.Api, name: str, version: models.Version, at: Place, flags: Collection[str] | None
+    document: models.Document, api: models.Api, name: str, at: Place, flags: Collection[str] | None
 ) -> Iterator[Finding]:
-    rollout = version.rollout
+    rollout = api.versions[name].rollout
     if rollout is None:
         return
-    yield from _known("version", rollout.to, list(api.versions), (*at, "rollout", "to"))
+    yield from _known("version", rollout.to, list(api.versions), (*at, "to"))
     if rollout.to == name:
-        yield Finding((*at, "rollout", "to"), "moves the version to itself")
+        yield Finding((*at, "to"), "moves the version to itself")
+    elif rollout.promote and rollout.to in api.versions:
+        back = api.versions[rollout.to].rollout
+        if back is not None and back.promote and back.to == name:
+            yield Finding((*at, "to"), f"{rollout.to} has a rollout that promotes its callers to {name}")
     if rollout.flag is not None:
-        yield from _known_flag(rollout.flag, flags, (*at, "rollout", "flag"))
+        yield from _known_flag(rollout.flag, flags, (*at, "flag"))
+    for mistake in rollouts.mistakes(document, api, rollout):
+        yield Finding((*at, *mistake.path), mistake.reason, mistake.hint)
 
 
 def _shadow(api: models.Api, name: str, shadow: models.Shadow | None, at: Place) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from xxhash import xxh64_intdigest
 
-from duskgate.config import dates, inherit, models, shadows
+from duskgate.config import dates, inherit, models, rollouts, shadows
 from duskgate.policy.build import (
     flag_names,
     make_routes,
@@ -30,7 +30,6 @@ from duskgate.policy.plan import (
     Consumer,
     Identity,
     Plan,
-    Rollout,
     Rule,
     Successor,
     Timeouts,
@@ -44,6 +43,7 @@ from duskgate.policy.resolvers import (
     MediaTypeResolver,
     QueryResolver,
 )
+from duskgate.policy.rollout import Rollout
 from duskgate.policy.shadow import Shadow
 from duskgate.policy.trie import Trie, parse_template
 
@@ -68,6 +68,12 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
             [caller.key for caller in identity.callers]
             + [one.key for api in apis.values() for one in api.resolvers if isinstance(one, HeaderResolver)]
             + [header.lower().encode() for header in headers]
+            + [
+                name.lower().encode()
+                for api in apis.values()
+                for one in api.rollouts.values()
+                for name in one.reads
+            ]
         ),
         flag_headers=tuple((name, header.lower().encode()) for name, header in told_flags.items()),
     )
@@ -147,14 +153,14 @@ def _api(
     flag_resolvers = tuple(
         FlagResolver(step.flag, step.version) for step in api.steps if step.flag and step.version
     )
-    rollouts = {
-        version: Rollout(one.rollout.flag, one.rollout.to)
+    moving = {
+        version: rollouts.compiled(document, name, version, one.rollout)
         for version, one in api.versions.items()
-        if one.rollout is not None and one.rollout.flag is not None
+        if one.rollout is not None
     }
-    moved = rollouts.get(api.default) if api.default is not None else None
+    moved = moving.get(api.default) if api.default is not None else None
     vary = vary_on(resolvers)
-    maker = _Rules(document, name, api, vary, callers, told_flags)
+    maker = _Rules(document, name, api, vary, callers, told_flags, tuple(moving.values()))
     rules = {version: maker.rule(version, None) for version in api.versions}
     return Api(
         name=name,
@@ -167,8 +173,9 @@ def _api(
         by_text=version_texts(api.versions),
         rules=MappingProxyType(rules),
         endpoints=_endpoints(api, maker, rules) if api.endpoints else None,
-        rollouts=MappingProxyType(rollouts),
+        rollouts=MappingProxyType(moving),
         flags=flag_names(flag_resolvers, moved.flag if moved else None),
+        personal=bool(flag_resolvers) or moved is not None,
     )
 
 
@@ -182,6 +189,7 @@ class _Rules:
     vary: tuple[str, ...]
     callers: tuple[str, ...]
     told_flags: tuple[str, ...]
+    rollouts: tuple[Rollout, ...]
 
     def rule(self, version: str, endpoint: models.Endpoint | None) -> Rule:
         """The rule of an endpoint, or of a whole version."""
@@ -203,22 +211,29 @@ class _Rules:
             told_flags=self.told_flags,
             successor=_successor(self.api, written, endpoint),
             methods=endpoint.methods if endpoint is not None else (),
-            shadow=self._shadow(source.shadow, written, endpoint),
+            shadow=_shadow(source.shadow, written, endpoint),
+            elsewhere=_elsewhere(source.rollout.to, written, endpoint) if source.rollout else None,
+            routing=[header for one in self.rollouts for header in one.reads],
+            hidden=frozenset(one.override.key for one in self.rollouts if one.override is not None),
         )
 
-    def _shadow(
-        self,
-        shadow: models.Shadow | None,
-        lifecycle: models.Lifecycle | None,
-        endpoint: models.Endpoint | None,
-    ) -> Shadow | None:
-        if shadow is None:
-            return None
-        parts = None
-        if endpoint is not None and lifecycle is not None and lifecycle.successor == shadow.to:
-            path = lifecycle.successor_path
-            parts = make_successor_parts(path, endpoint.path) if path is not None else None
-        return shadows.compiled(shadow, parts)
+
+def _shadow(
+    shadow: models.Shadow | None, lifecycle: models.Lifecycle | None, endpoint: models.Endpoint | None
+) -> Shadow | None:
+    if shadow is None:
+        return None
+    return shadows.compiled(shadow, _elsewhere(shadow.to, lifecycle, endpoint))
+
+
+def _elsewhere(
+    to: str, lifecycle: models.Lifecycle | None, endpoint: models.Endpoint | None
+) -> tuple[bytes | int, ...] | None:
+    """The path of an endpoint's resource in another version, where it is declared to differ there."""
+    if endpoint is None or lifecycle is None or lifecycle.successor != to:
+        return None
+    path = lifecycle.successor_path
+    return make_successor_parts(path, endpoint.path) if path is not None else None
 
 
 def brownout_seed(api: str, version: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -33,6 +34,7 @@ from duskgate.config.scalars import (
     Url,
     WebUrl,
     bad,
+    hard_to_guess,
     whole_number,
 )
 
@@ -42,6 +44,7 @@ Attribute = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[ -~]*$")]
 Method = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z-]{0,31}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Secret = Annotated[str, AfterValidator(hard_to_guess)]
 
 
 Positive = Annotated[Span, Field(ge=1)]
@@ -443,17 +446,107 @@ class Lifecycle(Section):
     accept: Accept | None = None
 
 
-class Rollout(Section):
-    """Moving callers who name no version to another one."""
+class StickyBy(Section):
+    """What a percentage is sticky by."""
 
-    to: Text
-    flag: Text | None = None
-    percent: Percent | None = None
-    by: Literal["consumer", "header", "cookie", "ip"] = "consumer"
+    consumer: Flag | None = None
+    ip: Flag | None = None
+    header: HeaderName | None = None
+    cookie: HeaderName | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value in ("header", "cookie"):
+                raise bad(f"needs the {value}'s name: write by: {{{value}: NAME}}")
+            if value not in ("consumer", "ip"):
+                raise bad("should be consumer, ip, {header: NAME} or {cookie: NAME}")
+            return {value: True}
+        return value
 
     @model_validator(mode="after")
-    def _one(self) -> Rollout:
-        exactly_one(self, "flag", "percent")
+    def _one(self) -> StickyBy:
+        exactly_one(self, "consumer", "ip", "header", "cookie")
+        return self
+
+
+By = Annotated[
+    StickyBy,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["consumer", "ip"]},
+                *(
+                    {
+                        "type": "object",
+                        "properties": {key: {"type": "string"}},
+                        "required": [key],
+                        "additionalProperties": False,
+                    }
+                    for key in ("header", "cookie")
+                ),
+            ]
+        }
+    ),
+]
+
+
+class RolloutStep(Section):
+    """From an instant on, so many of the callers, or one more ring."""
+
+    at: Moment = Field(description="A date, or a length of time after the first step, such as +1w.")
+    percent: Percent | None = Field(None, description="How many of the callers are moved.")
+    ring: Text | None = Field(None, description="A ring that is moved from then on.")
+
+    @model_validator(mode="after")
+    def _any(self) -> RolloutStep:
+        if self.percent is None and self.ring is None:
+            raise bad("changes nothing: give percent, ring, or both")
+        return self
+
+
+class Override(Section):
+    """A request header with which some callers choose for themselves: always, or never."""
+
+    header: HeaderName = Field("Duskgate-Rollout", description="Its name. No backend gets it.")
+    consumers: list[Text] = Field([], description="Consumers who may use it.")
+    token: Secret | None = Field(None, description="Whoever has it may, too: always; token=...")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Override:
+        if not self.consumers and self.token is None:
+            raise bad("is for nobody: give consumers, token, or both")
+        return self
+
+
+_MOVERS = ("flag", "percent", "steps", "rings", "allow", "override")
+
+
+class Rollout(Section):
+    """Moving callers of a version to another one."""
+
+    to: Text = Field(description="The version they are moved to.")
+    flag: Text | None = Field(None, description="Those for whom this flag is on.")
+    percent: Percent | None = Field(None, description="So many of them; always the same ones.")
+    steps: list[RolloutStep] | None = Field(None, description="The same, growing with time.", min_length=1)
+    by: By | None = Field(None, description="What a percentage is sticky by; left out: by consumer.")
+    rings: list[Text] = Field([], description="Rings that are moved from the beginning.")
+    allow: list[Text] = Field([], description="Consumers that are always moved.")
+    deny: list[Text] = Field([], description="Consumers that are never moved.")
+    override: Override | None = Field(None, description="A header with which some choose for themselves.")
+    promote: Flag = Field(False, description="Move also callers who name the version.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Rollout:
+        many = [key for key in ("flag", "percent", "steps") if getattr(self, key) is not None]
+        if len(many) > 1:
+            raise bad(f"takes one of flag, percent, steps; it has {' and '.join(many)}")
+        if not any(getattr(self, key) not in (None, []) for key in _MOVERS):
+            raise bad(f"moves nobody: give at least one of {', '.join(_MOVERS)}")
+        shares = self.percent is not None or any(step.percent is not None for step in self.steps or ())
+        if self.by is not None and not shares:
+            raise bad("by goes with a percentage: percent, or steps with percent")
         return self
 
 
@@ -621,6 +714,9 @@ class Document(Section):
     feed: Feed = Field(default_factory=lambda: Feed.model_validate({}))
     identity: list[CallerName] = []
     consumers: dict[Name, Consumer] = {}
+    rings: dict[Name, Annotated[list[Text], Field(min_length=1)]] = Field(
+        {}, description="Groups of consumers by name, for rollouts to move one after the other."
+    )
     backends: dict[Name, Backend] = {}
     minimum_notice: Span = Field(0, description="A shorter notice is warned of, in every lifecycle.")
     lifecycles: dict[Name, Lifecycle] = Field(

@@ -102,7 +102,7 @@ def _size(value: Any) -> int | None:
 
 @dataclass(frozen=True)
 class After:
-    """An instant that counts from ``announced``; ``length`` in ms."""
+    """An instant that counts from another one, as from ``announced``; ``length`` in ms."""
 
     length: int
 
@@ -150,7 +150,7 @@ def _when(value: Any) -> When:
     if isinstance(value, str) and value.strip().startswith("+"):
         length = span_ms(value.strip()[1:])
         if length is None:
-            raise bad(f"{value!r} is not a length of time after announced, such as +6w")
+            raise bad(f"{value!r} is not a relative date; write + and a length of time, such as +6w")
         return After(length)
     return value if isinstance(value, After) else _instant(value)
 
@@ -274,6 +274,18 @@ def _tolerance(value: Any) -> str:
     if not re.fullmatch(r"\d{1,15}(\.\d{1,15})?\s*%?", text):
         raise bad(f"{text!r} is not a tolerance; write a number such as 0.01, or a share such as 1%")
     return text
+
+
+SHORTEST_SECRET = 16
+
+
+def hard_to_guess(value: str) -> str:
+    """A secret that callers send, long enough and fit for a header. The message does not show it."""
+    if len(value) < SHORTEST_SECRET:
+        raise bad(f"has fewer than {SHORTEST_SECRET} characters: it could be guessed")
+    if not re.fullmatch(r"[!-~]+", value):
+        raise bad("holds more than visible ASCII characters, which a header may not")
+    return value
 
 
 def _schema(kind: str, **more: Any) -> WithJsonSchema:

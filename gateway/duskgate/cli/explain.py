@@ -46,7 +46,7 @@ def explain(
     loaded = load_or_fail(config)
     asked = _request(method, url, headers)
     who = identify(loaded.plan.identity, asked.fields)
-    asked = asked._replace(consumer=who.consumer, caller=who.label)
+    asked = asked._replace(consumer=who.consumer, caller=who.label, key=who.key)
     values, because = _flags(loaded, asked, who)
     plan = plan_in_force(loaded)
     now = system_clock() if at is None else moment("--at", at)

@@ -35,8 +35,17 @@ class IdentityMiddleware:
         fields = dict(headers)
         exchange.who = who = self._who(plan.identity, fields)
         method = scope.get("method", "GET")  # a WebSocket handshake is a GET, RFC 6455 section 4.1
+        client = scope.get("client")
         exchange.request = Request(
-            method, raw_path(scope), scope["query_string"], headers, fields, who.consumer, who.label
+            method,
+            raw_path(scope),
+            scope["query_string"],
+            headers,
+            fields,
+            who.consumer,
+            who.label,
+            who.key,
+            client[0] if client else None,
         )
         await self.app(scope, receive, send)
 

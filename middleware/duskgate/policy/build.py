@@ -47,6 +47,9 @@ def make_rule(
     successor: Successor | None = None,
     methods: Sequence[str] = (),
     shadow: Shadow | None = None,
+    elsewhere: tuple[bytes | int, ...] | None = None,
+    routing: Sequence[str] = (),
+    hidden: frozenset[bytes] = frozenset(),
 ) -> Rule:
     """Compile a rule.
 
@@ -54,7 +57,7 @@ def make_rule(
     that flags are told of.
     """
     everyone = tuple(vary) if not lifecycle.personal else tuple(dict.fromkeys((*vary, *callers)))
-    flagged = tuple(dict.fromkeys((*vary, *callers, *told_flags)))
+    flagged = tuple(dict.fromkeys((*vary, *callers, *told_flags, *routing)))
 
     def pair(told: bool, sunset: int | None = None, no_store: bool = False) -> tuple[Marks, Marks]:
         plain = mark(lifecycle, told=told, vary=everyone, no_store=no_store, sunset=sunset)
@@ -78,6 +81,9 @@ def make_rule(
         told_flags=tuple(told_flags),
         methods=tuple(methods),
         shadow=shadow,
+        elsewhere=elsewhere,
+        routing=tuple(routing),
+        hidden=hidden,
     )
 
 
@@ -96,6 +102,9 @@ def with_lifecycle(rule: Rule, lifecycle: Lifecycle) -> Rule:
         successor=rule.successor,
         methods=rule.methods,
         shadow=rule.shadow,
+        elsewhere=rule.elsewhere,
+        routing=rule.routing,
+        hidden=rule.hidden,
     )
 
 

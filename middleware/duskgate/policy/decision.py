@@ -1,7 +1,7 @@
 """The closed set of things that can happen to one request.
 
 Immutable records: named tuples, since one is made for every request and they cost a third of what frozen
-dataclasses do.
+dataclasses do. ``rollout`` is what a rollout made of the request, where one looked at it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from typing import NamedTuple
 from duskgate.policy.lifecycle import Phase, Window
 from duskgate.policy.marks import Marks
 from duskgate.policy.plan import Rule
+from duskgate.policy.request import Request
+from duskgate.policy.rollout import Choice
 
 
 class Forward(NamedTuple):
     """Send the request to the rule's backend. ``target`` is the raw path and query to ask it for.
 
     ``in_grace``: only the caller's grace lets it pass, and ``expiring``: not for long any more. ``newcomer``:
-    a freeze that only observes would have refused it.
+    a freeze that only observes would have refused it. ``renamed`` is the request as it goes to the backend,
+    where a rollout moved a caller who named another version.
     """
 
     rule: Rule
@@ -29,6 +32,8 @@ class Forward(NamedTuple):
     in_grace: bool = False
     expiring: bool = False
     newcomer: bool = False
+    rollout: Choice | None = None
+    renamed: Request | None = None
 
 
 class Gone(NamedTuple):
@@ -39,6 +44,7 @@ class Gone(NamedTuple):
     successor: bytes | None
     chosen_by: str
     max_age: int
+    rollout: Choice | None = None
 
 
 class Moved(NamedTuple):
@@ -49,6 +55,7 @@ class Moved(NamedTuple):
     successor: bytes
     chosen_by: str
     max_age: int
+    rollout: Choice | None = None
 
 
 class Frozen(NamedTuple):
@@ -59,6 +66,7 @@ class Frozen(NamedTuple):
     marks: Marks
     successor: bytes | None
     chosen_by: str
+    rollout: Choice | None = None
 
 
 class Brownout(NamedTuple):
@@ -70,6 +78,7 @@ class Brownout(NamedTuple):
     successor: bytes | None
     chosen_by: str
     window: Window
+    rollout: Choice | None = None
 
 
 class Removed(NamedTuple):
@@ -79,6 +88,7 @@ class Removed(NamedTuple):
     marks: Marks
     successor: bytes | None
     chosen_by: str
+    rollout: Choice | None = None
 
 
 class NotFound(NamedTuple):

@@ -15,12 +15,14 @@ class Who(NamedTuple):
 
     ``consumer`` is the known name, if any. ``label`` is what metrics and logs may show: the known name, a
     keyed digest, or "anonymous". ``targeting_key`` is who the caller is for flags: the known name, else the
-    value itself where it is no secret, else the digest.
+    value itself where it is no secret, else the digest. ``key`` is what sticky shares go by: the known name,
+    else the value itself; it is never shown.
     """
 
     consumer: str | None
     label: str
     targeting_key: str | None
+    key: bytes | None = None
 
 
 ANONYMOUS = Who(None, ANONYMOUS_LABEL, None)
@@ -39,7 +41,8 @@ def identify(identity: Identity, fields: Mapping[bytes, bytes]) -> Who:
             mark = digest(identity.key, caller.key, value)
             name = identity.known.get((caller.key, mark))
             if name is not None:
-                return Who(name, name, name)
+                return Who(name, name, name, name.encode())
             label = f"~{mark.hex()}"
-            return Who(None, label, label if caller.secret else value.decode("utf-8", "replace"))
+            target = label if caller.secret else value.decode("utf-8", "replace")
+            return Who(None, label, target, value)
     return ANONYMOUS

@@ -14,6 +14,7 @@ from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.marks import Marks
 from duskgate.policy.paths import Segments
 from duskgate.policy.resolvers import Explicit, FlagResolver
+from duskgate.policy.rollout import Rollout
 from duskgate.policy.shadow import Shadow
 from duskgate.policy.trie import Trie
 
@@ -57,14 +58,6 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
-    """Moving callers who named no version from one version to another while a flag is on for them."""
-
-    flag: str
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
 class Successor:
     """Where the next version has a resource.
 
@@ -90,7 +83,9 @@ class Rule:
     ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
     is the lifecycle's own. ``vary``, ``callers`` and ``told_flags`` are the headers that the marks were made
     of. ``methods`` are those that the endpoint covers; none: all. ``shadow`` says which other version gets
-    copies.
+    copies. ``elsewhere`` is the resource's path in the version that the rollout leads to, where it differs:
+    see ``Successor``. ``routing`` are the headers, besides those, that a rollout of the api reads, and
+    ``hidden`` those that no backend gets.
     """
 
     api: str
@@ -109,6 +104,9 @@ class Rule:
     told_flags: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     shadow: Shadow | None = None
+    elsewhere: tuple[bytes | int, ...] | None = None
+    routing: tuple[str, ...] = ()
+    hidden: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,8 @@ class Api:
     """One HTTP API with versions behind one public surface.
 
     ``path`` holds the api's literal segments, with ``None`` where the version stands; ``shape`` matches
-    segments that look like a version of this api, known or not.
+    segments that look like a version of this api, known or not. ``flags`` are those to evaluate for callers
+    who name no version, and ``personal`` says whether two of these may get different ones.
     """
 
     name: str
@@ -131,6 +130,7 @@ class Api:
     endpoints: Trie[Mapping[str, Rule]] | None
     rollouts: Mapping[str, Rollout]
     flags: tuple[str, ...]
+    personal: bool = False
 
     @property
     def version_index(self) -> int | None:

@@ -51,6 +51,17 @@ def route(plan: Plan, request: Request) -> Route | Refused:
     return _named(found, segments, others, length, request)
 
 
+def reread(bound: Route, request: Request) -> Route | None:
+    """The same route for a request that names another version of the api; ``None`` if it cannot be read."""
+    try:
+        segments, others, _ = read(request.path)
+    except BadPath:
+        return None
+    matched = bound.matched
+    rests = tuple([other[matched:] for other in others]) if others else ()
+    return bound._replace(rest=segments[matched:], other_rests=rests, api_length=None)
+
+
 def _named(
     found: Found, path: Segments, others: tuple[Segments, ...], length: int | None, request: Request
 ) -> Route | UnknownVersion | VersionConflict:

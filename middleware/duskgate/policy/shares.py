@@ -14,6 +14,12 @@ from dataclasses import dataclass
 BUCKETS = 10_000
 """One is a hundredth of a percent."""
 
+
+def buckets(percent: float) -> int:
+    """How many of the buckets a share has."""
+    return round(percent * BUCKETS / 100)
+
+
 Hash = Callable[[bytes, int], int]
 """``xxh64``: a key and a seed to an unsigned 64-bit number."""
 
@@ -36,11 +42,11 @@ class Share:
         step = bisect_right(self.since, now)
         return self.parts[step - 1] if step else 0
 
-    def has(self, key: str, now: int) -> bool:
+    def has(self, key: str | bytes, now: int) -> bool:
         """Whether a caller is in at an instant."""
         part = self.part(now)
         return part >= BUCKETS or (part > 0 and self.bucket(key) < part)
 
-    def bucket(self, key: str) -> int:
-        """The caller's bucket."""
-        return self.hash(key.encode(), self.seed) % BUCKETS
+    def bucket(self, key: str | bytes) -> int:
+        """The caller's bucket. A text is hashed in UTF-8."""
+        return self.hash(key if isinstance(key, bytes) else key.encode(), self.seed) % BUCKETS
