@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from duskgate.config import brownouts, dates, inherit, models, rollouts
 from duskgate.config.tree import Path
 from duskgate.policy.lifecycle import Lifecycle
-from duskgate.policy.sticky import ByConsumer
 
 Advice = Iterator[tuple[Path, str]]
 
@@ -84,7 +83,8 @@ def _rollout(document: models.Document, api: models.Api, name: str, at: Path) ->
         yield at, reason
     shares = [rollout.percent, *(step.percent for step in rollout.steps or ())]
     partly = any(percent is not None and 0 < percent < 100 for percent in shares)
-    if partly and isinstance(rollouts.sticky(rollout), ByConsumer) and not document.identity:
+    by_consumer = rollout.by is None or rollout.by.consumer
+    if partly and by_consumer and not document.identity:
         yield at, "moves nobody below 100 %: without identity callers cannot be told apart"
     target = inherit.of_version(document, api, rollout.to)
     ends = dates.compiled(target).enforced if target is not None else None

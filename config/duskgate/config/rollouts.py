@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -12,10 +12,11 @@ from duskgate.config import models
 from duskgate.config.mistake import Mistake
 from duskgate.config.scalars import LAST_MS, After, instant_of
 from duskgate.config.tree import suggest
+from duskgate.policy.addresses import Network, Peers
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.rollout import ALWAYS, Override, Ring, Rollout
 from duskgate.policy.shares import Share, buckets
-from duskgate.policy.sticky import BY_CONSUMER, ByCookie, ByHeader, ByPeer, Sticky
+from duskgate.policy.sticky import BY_CONSUMER, ByAddress, ByCookie, ByHeader, Sticky
 
 NEVER_HIDDEN = frozenset(
     (
@@ -50,7 +51,7 @@ def compiled(document: models.Document, api: str, version: str, rollout: models.
         to=rollout.to,
         flag=rollout.flag,
         share=_share(rollout, seed_of(api, version)),
-        by=sticky(rollout),
+        by=_sticky(rollout.by, document.server.trusted_proxies),
         rings=rings,
         ring_of=MappingProxyType({name: ring for ring in reversed(rings) for name in ring.consumers}),
         allow=frozenset(rollout.allow),
@@ -67,16 +68,14 @@ def instants(rollout: models.Rollout) -> list[int | None]:
     return [instant_of(step.at, start) for step in steps]
 
 
-def sticky(rollout: models.Rollout) -> Sticky:
-    """What the percentage goes by."""
-    by = rollout.by
+def _sticky(by: models.StickyBy | None, believed: Iterable[Network]) -> Sticky:
     if by is None or by.consumer:
         return BY_CONSUMER
     if by.header is not None:
         return ByHeader(by.header, by.header.lower().encode())
     if by.cookie is not None:
         return ByCookie(by.cookie.encode())
-    return ByPeer()
+    return ByAddress(Peers(believed))
 
 
 def _dated(rollout: models.Rollout) -> list[tuple[int, models.RolloutStep]]:

@@ -98,16 +98,20 @@ class RequestHeaders:
         self._believed = lru_cache(maxsize=4096)(believed)
         self._written = lru_cache(maxsize=4096)(forwarding_headers)
 
-    def for_backend(self, scope: Scope, request: Request, read: frozenset[bytes] = _NONE) -> list[Header]:
+    def for_backend(
+        self, scope: Scope, request: Request, read: frozenset[bytes] = _NONE, hidden: frozenset[bytes] = _NONE
+    ) -> list[Header]:
         """The request's headers as the backend gets them.
 
-        ``read`` are the headers that the gateway's own rules read.
+        ``read`` are the headers that the gateway's own rules read, and ``hidden`` those that are only for it.
         """
         headers, fields = request.headers, request.fields
         client = scope.get("client")
         peer: str = client[0] if client else ""
         trusted = self._any_trusted and self._believed(peer)
         drop = _DROP_FROM_TRUSTED if trusted else _DROP_FROM_STRANGERS
+        if hidden:
+            drop = drop | hidden
         if b"connection" in fields and fields[b"connection"] not in _NOMINATES_NONE:
             drop = drop | _nominated(headers)
         out = [header for header in headers if header[0] not in drop]

@@ -70,6 +70,12 @@ class Instruments:
             ("api", "flag", "variant"),
             registry=registry,
         )
+        self.choices = Counter(
+            "duskgate_rollout_choices_total",
+            "Requests that a rollout looked at, by whether they were moved, and what decided.",
+            ("api", "version", "to", "moved", "by"),
+            registry=registry,
+        )
         self.flag_errors = Counter(
             "duskgate_flag_errors_total",
             "Flag evaluations that failed and counted as off.",

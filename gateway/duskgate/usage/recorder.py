@@ -22,11 +22,13 @@ from duskgate.policy.decision import (
     Gone,
     Moved,
     Removed,
+    Ruled,
     UnknownVersion,
     VersionConflict,
 )
 from duskgate.policy.identify import ANONYMOUS
 from duskgate.policy.lifecycle import Phase
+from duskgate.policy.rollout import Choice
 from duskgate.usage.consumers import ConsumerLabels
 from duskgate.usage.instruments import BUCKETS, FoldedHistogram, Instruments
 from duskgate.usage.shared_names import SharedNames
@@ -116,6 +118,7 @@ class WorkerRecorder:
         self._refused: dict[Key, int] = {}
         self._spared: dict[Key, int] = {}
         self._rollout: dict[Key, int] = {}
+        self._choices: dict[Key, int] = {}
         self._flag_errors: dict[Key, int] = {}
         self._children: dict[tuple[int, Key], Counter] = {}
         self._scheduled: asyncio.TimerHandle | None = None
@@ -147,6 +150,8 @@ class WorkerRecorder:
             self._refused[refused] = self._refused.get(refused, 0) + 1
         for flag, variant in exchange.flags:
             self._count_flag(place[0], flag, variant)
+        if isinstance(decision, Ruled) and decision.rollout is not None:
+            self._count_choice(place[0], decision.rollout)
         if self._ledger is not None:
             request = exchange.request
             agent = request.fields.get(b"user-agent") if request is not None else None
@@ -175,6 +180,10 @@ class WorkerRecorder:
         key = (api, flag, label)
         self._rollout[key] = self._rollout.get(key, 0) + 1
 
+    def _count_choice(self, api: str, choice: Choice) -> None:
+        key = (api, choice.version, choice.to, "yes" if choice.moved else "no", choice.why.value)
+        self._choices[key] = self._choices.get(key, 0) + 1
+
     def fold(self) -> None:
         """Move everything counted so far into the shared metrics."""
         if self._scheduled is not None:
@@ -195,6 +204,7 @@ class WorkerRecorder:
             (metrics.refused, self._refused),
             (metrics.spared, self._spared),
             (metrics.rollout, self._rollout),
+            (metrics.choices, self._choices),
             (metrics.flag_errors, self._flag_errors),
         ):
             for key, number in tally.items():

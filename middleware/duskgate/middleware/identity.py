@@ -44,8 +44,8 @@ class IdentityMiddleware:
             fields,
             who.consumer,
             who.label,
-            who.key,
-            client[0] if client else None,
+            peer=client[0] if client else "",
+            key=who.key,
         )
         await self.app(scope, receive, send)
 

@@ -24,6 +24,8 @@ from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.plan import Plan
 from duskgate.policy.request import Request
+from duskgate.policy.rollout import Why
+from duskgate.policy.rollout_told import told
 from duskgate.policy.route import Route, route
 
 
@@ -52,6 +54,7 @@ def explain(
     steps = [Step("api", f"{bound.api.name}, {bound.matched} segments of the path are its own")]
     steps += _signals(bound, request)
     steps += [Step("flag", _flag(name, flags, because)) for name in flags_for(bound)]
+    steps += _rollout(bound, decision, request, now)
     steps += _decided(decision, request, now)
     return decision, steps
 
@@ -67,6 +70,32 @@ def _signals(bound: Route, request: Request) -> Iterator[Step]:
     for resolver in bound.api.resolvers:
         texts = [text.decode("utf-8", "replace") for text in resolver.read(request)]
         yield Step(resolver.label, f"names {', '.join(texts)}" if texts else "names no version")
+
+
+def _rollout(bound: Route, decision: Decision, request: Request, now: int) -> Iterator[Step]:
+    """What the rollout of the version found that the caller names, or gets by default."""
+    named = bound.version or bound.api.default
+    rollout = bound.api.rollouts.get(named) if named is not None else None
+    if rollout is None or not isinstance(decision, Ruled):
+        return
+    choice = decision.rollout
+    if choice is None:
+        yield Step("rollout", f"{rollout.version} to {rollout.to}: {_overlooked(bound)}")
+        return
+    for rule, found in told(rollout, request, now):
+        yield Step(rule, found)
+    outcome = "moved" if choice.moved else "stays"
+    if choice.why is Why.UNAVAILABLE:
+        outcome += f": {rollout.to} would not take this request"
+    elif choice.why is not Why.NONE:
+        outcome += f", by {choice.why}{f' {choice.by}' if choice.by else ''}"
+    yield Step("rollout", f"{rollout.version} to {rollout.to}: {outcome}")
+
+
+def _overlooked(bound: Route) -> str:
+    if bound.version is not None:
+        return "not for callers who name the version; that takes promote"
+    return "not looked at: a flag chose the version"
 
 
 def _decided(decision: Decision, request: Request, now: int) -> Iterator[Step]:

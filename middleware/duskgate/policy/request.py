@@ -17,10 +17,9 @@ class Request(NamedTuple):
     ``path`` and ``query`` are raw, as sent. Header names are lower case. ``fields`` is ``headers`` as a
     mapping; where a header stands on several lines it holds one of them, and ``values`` gives them all.
     ``consumer`` is the known name of who calls, if the caller is one of the named consumers. ``caller`` is
-    that name, or else what stands for the caller: the same for each of its requests. ``key`` is that name, or
-    else the value that identifies the caller, as sent: the same also under another secret of the digests, and
-    for other data planes; ``None`` where nothing identifies the caller. ``peer`` is the address that the
-    request came from.
+    that name, or else what stands for the caller: the same for each of its requests. ``peer`` is the address
+    at the other end of the connection. ``key`` is what sticky shares go by: the consumer's name, else the
+    value that identifies the caller, as sent; ``None``: nothing does.
     """
 
     method: str
@@ -30,8 +29,8 @@ class Request(NamedTuple):
     fields: Mapping[bytes, bytes]
     consumer: str | None = None
     caller: str = ANONYMOUS
+    peer: str = ""
     key: bytes | None = None
-    peer: str | None = None
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of a header, a line each, in the order sent."""

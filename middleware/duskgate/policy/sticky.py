@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duskgate.policy.addresses import Peers, caller_address
 from duskgate.policy.request import Request
 
 
@@ -64,16 +65,18 @@ class ByCookie:
 
 
 @dataclass(frozen=True, slots=True)
-class ByPeer:
-    """The address that the request came from."""
+class ByAddress:
+    """The caller's address, as text, seen through the ``peers`` that are believed."""
 
+    peers: Peers
     label: str = "ip"
     vary: tuple[str, ...] = ()
 
     def read(self, request: Request) -> bytes | None:
-        return request.peer.encode() if request.peer else None
+        address = caller_address(self.peers, request.peer, request.headers, b"x-forwarded-for")
+        return str(address).encode() if address is not None else None
 
 
-Sticky = ByConsumer | ByHeader | ByCookie | ByPeer
+Sticky = ByConsumer | ByHeader | ByCookie | ByAddress
 
 BY_CONSUMER = ByConsumer()

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Lifecycle, Window
-from duskgate.policy.plan import WHOLE, Plan, Rule
+from duskgate.policy.plan import WHOLE, Api, Plan, Rule
+from duskgate.policy.rollout import ALWAYS, Rollout
 from duskgate.policy.shares import BUCKETS
 
 FEW = 5
@@ -30,6 +31,7 @@ class Kind(str, Enum):
     GRACE_EXPIRING = "grace_expiring"
     GRACE_ENDS = "grace-ends"
     REMOVED = "removed"
+    ROLLOUT = "rollout"
 
     __str__ = str.__str__
 
@@ -60,13 +62,14 @@ def events(plan: Plan, since: int | None = None, until: int | None = None) -> li
 
     An endpoint's are listed where they differ from those of its version.
     """
-    found = {
+    found = {event for rule, whole in rules(plan) for event in _own(rule, whole)}
+    found.update(event for api in plan.apis.values() for event in _rollouts(api))
+    asked = (
         event
-        for rule, whole in rules(plan)
-        for event in _own(rule, whole)
+        for event in found
         if (since is None or event.at >= since) and (until is None or event.at < until)
-    }
-    return sorted(found, key=lambda event: (event[:4], _ORDER[event.kind], event.detail, event.methods))
+    )
+    return sorted(asked, key=lambda event: (event[:4], _ORDER[event.kind], event.detail, event.methods))
 
 
 def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
@@ -142,6 +145,26 @@ def _brownout(window: Window) -> Iterator[tuple[int, Kind, str]]:
             if window.start < at < window.end:
                 yield at, Kind.SHARE, f"{step / 100:g} %"
     yield window.end, Kind.BROWNOUT_ENDS, ""
+
+
+def _rollouts(api: Api) -> Iterator[Event]:
+    """The steps of schedules that will count: none of a rollout that is halted, none after a pause."""
+    for version, rollout in api.rollouts.items():
+        if rollout.halted:
+            continue
+        for at, what in _steps(rollout):
+            if rollout.as_of(at) == at:
+                yield Event(at, api.name, version, WHOLE, Kind.ROLLOUT, f"{what} to {rollout.to}")
+
+
+def _steps(rollout: Rollout) -> Iterator[tuple[int, str]]:
+    for ring in rollout.rings:
+        if ring.since != ALWAYS:
+            yield ring.since, f"ring {ring.name}"
+    share = rollout.share
+    for at, part in zip(share.since, share.parts, strict=True) if share is not None else ():
+        if at != ALWAYS:
+            yield at, f"{part / 100:g} %"
 
 
 def _few(names: Sequence[str]) -> str:

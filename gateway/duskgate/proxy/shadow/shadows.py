@@ -83,6 +83,7 @@ class Shadows:
         decision, request, plan = exchange.decision, exchange.request, exchange.plan
         if not isinstance(decision, Forward) or request is None or plan is None or exchange.at is not None:
             return send
+        request = decision.renamed or request
         rule = decision.rule
         shadow = rule.shadow
         if shadow is None or self._chance() >= shadow.share or not may_be_copied(plan, request, shadow):
@@ -165,7 +166,7 @@ class Shadows:
         copy = copy_of(plan, request, sample.rule, shadow, self._clock())
         if isinstance(copy, Uncopied):
             raise Incomparable(copy.value)
-        headers = self._headers.for_backend(sample.scope, copy.request, plan.read)
+        headers = self._headers.for_backend(sample.scope, copy.request, plan.read, sample.rule.hidden)
         started = perf_counter()
         answer = await self._ask(copy.backend, copied(request.method, copy.target, headers, body), shadow)
         self._observer.took(sample.rule.api, shadow.to, perf_counter() - started)
