@@ -91,7 +91,7 @@ def ask(
     return decide(plan, asked, flags or {}, ms(at) if isinstance(at, str) else at)
 
 
-def forwarded(decision: Decision) -> Forward:
+def forwarded(decision: Decision | None) -> Forward:
     return expect(Forward, decision)
 
 

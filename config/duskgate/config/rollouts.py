@@ -27,15 +27,19 @@ NEVER_HIDDEN = frozenset(
         "content-length",
         "content-type",
         "cookie",
+        "duskgate-at",
+        "duskgate-token",
         "expect",
+        "forwarded",
         "host",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "x-forwarded-for",
     )
 )
-"""Headers that a request needs, so that none of them can be an override's."""
+"""Headers with a meaning of their own, so that none of them can be an override's."""
 
 
 def seed_of(api: str, version: str) -> int:

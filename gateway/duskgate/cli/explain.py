@@ -37,14 +37,21 @@ FLAGS_SECONDS = 5.0
 @click.argument("url")
 @config_argument
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
+@click.option("--peer", metavar="ADDRESS", default="", help="The address that the request comes from.")
 @click.option("--at", metavar="TIME", help="The moment to ask about: 2027-01-01 or 2027-01-01T00:00:00Z.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def explain(
-    method: str, url: str, config: Path, headers: tuple[str, ...], at: str | None, as_json: bool
+    method: str,
+    url: str,
+    config: Path,
+    headers: tuple[str, ...],
+    peer: str,
+    at: str | None,
+    as_json: bool,
 ) -> None:
     """Say what happens to METHOD URL and why, rule by rule. Exit status 1: it would not be forwarded."""
     loaded = load_or_fail(config)
-    asked = _request(method, url, headers)
+    asked = _request(method, url, headers, peer)
     who = identify(loaded.plan.identity, asked.fields)
     asked = asked._replace(consumer=who.consumer, caller=who.label, key=who.key)
     values, because = _flags(loaded, asked, who)
@@ -102,7 +109,7 @@ def _reason(variant: str, who: Who) -> str:
     return f"it could not be evaluated: {error}" if kind == "error" and error else f"variant {variant}"
 
 
-def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:
+def _request(method: str, url: str, headers: tuple[str, ...], peer: str) -> Request:
     lines = []
     for header in headers:
         name, colon, value = header.partition(":")
@@ -116,4 +123,4 @@ def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:
     if parts.netloc and not any(name.lower() == "host" for name, _ in lines):
         lines.append(("Host", parts.netloc))
     target = url if not parts.netloc else (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return request(method, target, lines)
+    return request(method, target, lines, peer)

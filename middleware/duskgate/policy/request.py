@@ -41,9 +41,11 @@ class Request(NamedTuple):
         return [value for key, value in self.headers if key == name]
 
 
-def request(method: str, target: str | bytes, headers: Sequence[tuple[str, str]] = ()) -> Request:
+def request(
+    method: str, target: str | bytes, headers: Sequence[tuple[str, str]] = (), peer: str = ""
+) -> Request:
     """A request as written by hand: for explanations, rehearsals and tests."""
     raw = target.encode() if isinstance(target, str) else target
     path, _, query = raw.partition(b"?")
     lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return Request(method.upper(), path, query, lines, dict(lines))
+    return Request(method.upper(), path, query, lines, dict(lines), peer=peer)
