@@ -72,11 +72,11 @@ def test_the_drawing_of_the_sample(tmp_path: Path) -> None:
 
 # what is in it
 
-ALL = 22
+ALL = 25
 """The changes of the sample, brownouts counted twice: where they begin and where they end."""
 
 SELECTED = [
-    ([], 19),
+    ([], 22),
     (["--past"], ALL),
     (["--past", "--until", "2026-10-01"], 1),
     (["--past", "--until", "2026-10-01T00:00:00.001Z"], 2),
@@ -84,7 +84,7 @@ SELECTED = [
     (["--for", "7d10h"], 1),
     (["--for", "7d10h1ms"], 2),
     (["--for", "1m"], 0),
-    (["--api", "billing"], 2),
+    (["--api", "billing"], 5),
     (["--api", "billing", "--api", "accounts", "--past"], ALL),
 ]
 
@@ -279,7 +279,10 @@ def views(draw: st.DrawFn) -> View:
     return View(start, draw(st.integers(start + 1, LAST_MS)), draw(st.integers(FIRST_MS, LAST_MS)))
 
 
-@given(st.lists(st.builds(Row, st.text(st.characters()), lifecycles()), max_size=4), views())
+steps = st.lists(st.integers(FIRST_MS, LAST_MS), max_size=4).map(tuple)
+
+
+@given(st.lists(st.builds(Row, st.text(st.characters()), lifecycles(), steps), max_size=4), views())
 @rule
 def test_the_drawing_is_well_formed_whatever_the_names_and_dates(rows: Sequence[Row], view: View) -> None:
     svg = drawing(rows, view)
@@ -363,17 +366,21 @@ def test_what_a_row_shows() -> None:
         brownouts=brownouts,
         grace=grace,
     )
-    svg = drawing([Row("accounts v1", dates)], NEAR)
+    steps = ms("2026-12-10"), ms("2026-12-17"), ms("2027-12-01")
+    svg = drawing([Row("accounts v1", dates, steps)], NEAR)
     (row,) = elements(svg, "g")
     kinds = [one.get("class") for one in row]
     assert [kind for kind in kinds if kind and kind.startswith("bar")] == [f"bar {phase}" for phase in Phase]
     assert kinds.count("grace") == kinds.count("brownout") == kinds.count("told") == 1
     (tick,) = [one.get("d", "") for one in row if one.get("class") == "brownout"]
     assert tick.count("M") == 1, "the brownout outside the view is not drawn"
+    (marks,) = [one.get("d", "") for one in row if one.get("class") == "rollout"]
+    assert marks.count("M") == 2, "nor the step"
     assert row.findtext(f"{SVG}title") == (
         "accounts v1: announced 2026-11-15T00:00:00Z; deprecated 2026-12-01T00:00:00Z; "
         "sunset 2027-01-01T00:00:00Z; removed 2027-04-01T00:00:00Z; "
-        "brownouts 2, the first 2026-12-05T00:00:00Z; grace of acme until 2027-02-01T00:00:00Z"
+        "brownouts 2, the first 2026-12-05T00:00:00Z; grace of acme until 2027-02-01T00:00:00Z; "
+        "steps of the rollout 3, the first 2026-12-10T00:00:00Z"
     )
 
 

@@ -161,11 +161,19 @@ def _draw(file: Path, plan: Plan, found: Sequence[Event], now: int, until: int |
 def _drawn(plan: Plan, found: Sequence[Event]) -> list[Row]:
     """What a change is shown of, the most important first: versions, then endpoints as they change."""
     first: dict[str, int] = {}
+    steps: dict[str, list[int]] = {}
     for event in found:
         first.setdefault(where(event), event.at)
+        if event.kind is Kind.ROLLOUT:
+            steps.setdefault(where(event), []).append(event.at)
+    rolling = [(rule, rule) for api in plan.apis.values() for rule in api.rules.values() if not rule.ends]
     rows = [
-        (rule is not whole, first[where(rule)], Row(where(rule), rule.lifecycle))
-        for rule, whole in rules(plan)
+        (
+            rule is not whole,
+            first[where(rule)],
+            Row(where(rule), rule.lifecycle, tuple(steps.get(where(rule), ()))),
+        )
+        for rule, whole in [*rules(plan), *rolling]
         if where(rule) in first
     ]
     return [row for _, _, row in sorted(rows, key=lambda one: one[:2])]

@@ -30,20 +30,23 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .bar { stroke: #57606a; stroke-width: .75 }
 .active { fill: #7ee2a8 } .deprecated { fill: #f5d565 } .sunset { fill: #ff9c94 } .removed { fill: #b9c0c8 }
 .brownout { fill: #8250df } .grace { fill: #bc4c00 } .told { fill: #1f2328 }
+.rollout { fill: #0969da }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .ground { fill: #0d1117 } .line { stroke: #30363d } .now { stroke: #58a6ff }
 .brownout { fill: #8957e5 } .grace { fill: #f0883e } .told { fill: #e6edf3 } .on { fill: #1f2328 }
+.rollout { fill: #58a6ff }
 }
 """
-_LEGEND = (*(phase.value for phase in Phase), "brownout", "grace", "told")
+_LEGEND = (*(phase.value for phase in Phase), "brownout", "grace", "told", "rollout")
 _NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 class Row(NamedTuple):
-    """A version or endpoint, and its dates."""
+    """A version or endpoint, its dates, and the instants (ms) of its rollout's steps."""
 
     label: str
     lifecycle: Lifecycle
+    steps: tuple[int, ...] = ()
 
 
 class View(NamedTuple):
@@ -124,7 +127,7 @@ def _now(root: Element, view: View, foot: int) -> None:
 def _row(root: Element, row: Row, view: View, top: int) -> None:
     dates = row.lifecycle
     group = SubElement(root, "g")
-    SubElement(group, "title").text = clean(f"{row.label}: {'; '.join(_told(dates))}", LONGEST_TITLE)
+    SubElement(group, "title").text = clean(f"{row.label}: {'; '.join(_told(row))}", LONGEST_TITLE)
     _text(group, 16, top + 17, clean(row.label, LONGEST_LABEL))
     bar = top + (_ROW - _BAR) // 2
     for phase, start, end in segments(dates, view):
@@ -144,6 +147,11 @@ def _row(root: Element, row: Row, view: View, top: int) -> None:
         x = view.x(dates.tells_from)
         triangle = f"M{x - 4:.1f} {bar - 5}h8l-4 6z"
         SubElement(group, "path", {"class": "told", "d": triangle})
+    points = sorted({round(view.x(at), 1) for at in row.steps if view.shows(at)})
+    if points:
+        foot = bar + _BAR + 6
+        marks = "".join(f"M{x - 4:.1f} {foot}h8l-4 -6z" for x in points)
+        SubElement(group, "path", {"class": "rollout", "d": marks})
 
 
 def segments(dates: Lifecycle, view: View) -> Iterator[tuple[Phase, int, int]]:
@@ -169,7 +177,8 @@ def _ticks(windows: Sequence[Window], view: View, top: float, height: int) -> st
     return "".join(f"M{left:.1f} {top}h{right - left:.1f}v{height}H{left:.1f}z" for left, right in spans)
 
 
-def _told(dates: Lifecycle) -> Iterator[str]:
+def _told(row: Row) -> Iterator[str]:
+    dates = row.lifecycle
     named = ("announced", dates.announced), ("deprecated", dates.deprecated), ("sunset", dates.sunset)
     for name, at in (*named, ("held until", dates.held_until), ("removed", dates.removed)):
         if at is not None:
@@ -178,13 +187,17 @@ def _told(dates: Lifecycle) -> Iterator[str]:
         yield f"brownouts {len(dates.brownouts)}, the first {rfc3339(dates.brownouts[0].start)}"
     for grace in dates.grace.values():
         yield f"grace of {grace.consumer} until {rfc3339(grace.until)}"
+    if row.steps:
+        yield f"steps of the rollout {len(row.steps)}, the first {rfc3339(row.steps[0])}"
 
 
 def _legend(root: Element, y: int) -> None:
     for index, name in enumerate(_LEGEND):
-        x = _LEFT + index * 112
+        x = _LEFT + index * 108
         if name == "told":
             SubElement(root, "path", {"class": "told", "d": f"M{x + 3} {y - 4}h8l-4 6z"})
+        elif name == "rollout":
+            SubElement(root, "path", {"class": "rollout", "d": f"M{x + 3} {y + 1}h8l-4 -6z"})
         else:
             bar = f"bar {name}" if name in Phase.__members__.values() else name
             _rect(root, x, y - 8, 14, 10, bar)
