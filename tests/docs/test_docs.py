@@ -218,7 +218,7 @@ USES_ALL_THAT_IS_PENDING = """
 identity: [{jwt: {jwks: keys.json}}]
 backends: {b: {url: "http://127.0.0.1:1", health: /healthz, retries: 1}}
 consumers: {c: {match: {X-Id: c}, contact: "mailto:c@c.example"}}
-apis: {a: {path: /a, default: v1, versions: {v1: {rollout: {to: v2, percent: 5}}, v2: {}}}}
+apis: {a: {path: /a, default: v1, versions: {v1: {}}}}
 """
 
 
