@@ -67,6 +67,9 @@ apis:
       unix: {{backend: unix}}
       tls: {{backend: tls}}
       strange: {{backend: strange}}
+  moved: {{path: "/moved/{{version}}", resolve: [path, {{header: Api-Version}}], versions: {{
+    v1: {{backend: nobody, rollout: {{to: v2, percent: 100, promote: true,
+      override: {{header: X-Canary, token: a-token-that-is-long}}}}}}, v2: {{backend: ws}}}}}}
   raw: {{path: "/raw/{{version}}",
     versions: {{v1: {{backend: raw, lifecycle: *told}}, v2: {{backend: raw}}}}}}
   nobody: {{path: "/nobody/{{version}}",
@@ -275,6 +278,15 @@ def test_headers_pass_as_those_of_requests_do(gateway: Gateway) -> None:
     seen = gateway.ws.opened[-1].headers
     assert {name: seen.get_all(name) for name in expected} == expected
     assert {name.lower() for name in seen} - expected.keys() == {"sec-websocket-key"}
+
+
+def test_a_handshake_that_a_rollout_moves_names_the_version_that_it_goes_to(gateway: Gateway) -> None:
+    canary = b"X-Canary: always; token=a-token-that-is-long"
+    answer = handshake(gateway.port, b"/moved/v1/x?q", b"Api-Version: v1", canary)
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert gateway.ws.opened[-1].path == "/moved/v2/x?q"
+    assert gateway.ws.header("Api-Version") == ["v2"]
+    assert gateway.ws.header("X-Canary") == []
 
 
 def test_what_belongs_to_one_hop_stays_there(gateway: Gateway) -> None:
