@@ -29,7 +29,7 @@ schema: $(READY)
 	$(BIN)/python -m duskgate.config.schema > config/gateway.schema.json
 
 dashboards: $(READY)
-	$(BIN)/python deploy/grafana/build.py
+	$(BIN)/python -m deploy.grafana.build
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
