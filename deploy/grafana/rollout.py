@@ -55,12 +55,12 @@ def errors_now() -> Json:
 
 def guard_now() -> Json:
     return stat(
-        "Guardrail",
-        "Whether the guardrail of each rollout has tripped because the new version did worse, and what it "
-        "does then.",
+        "Guard",
+        "Whether the guard of each rollout has tripped because the new version did worse, and what it did: "
+        "rollback, pause, or only alert. It stays so until an operator resumes.",
         query(f"max by (version, action) ({API.series(GUARD)})", "{{version}} {{action}}"),
         "short",
-        noValue="no guardrail",
+        noValue="no guard",
         **named((0, "watching", "green"), (1, "tripped", "red")),
     )
 
@@ -117,8 +117,8 @@ def latency() -> Json:
 
 def guard_over_time() -> Json:
     return states(
-        "Guardrail over time",
-        "When the guardrail of each rollout was tripped, and what it did.",
+        "Guard over time",
+        "From when the guard of a rollout tripped until an operator resumed, and what it did.",
         query(f"max by (version, action) ({API.series(GUARD)})", "{{version}} {{action}}"),
         named((0, "watching", "green"), (1, "tripped", "red")),
     )

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics import MetricWrapperBase
 
-from duskgate.admin.following import Following
-from duskgate.admin.metrics import PlanCollector
 from duskgate.config import InvalidConfig, Loaded, load
-from duskgate.config.current import Current
-from duskgate.policy.lifecycle import Phase
-from duskgate.usage.instruments import Instruments
+from tests.deploy.conftest import GATEWAY
+from tests.deploy.dashboards import BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 GRAFANA = DEPLOY / "grafana"
-GATEWAY = DEPLOY / "gateway" / "gateway.yaml"
-ENV = {"DUSKGATE_ADMIN_TOKEN": "a-token"}
-
-BUILT: dict[Path, str] = runpy.run_path(str(GRAFANA / "build.py"))["files"]()
-DASHBOARDS = {path: json.loads(text) for path, text in BUILT.items()}
-PANELS: list[dict[str, Any]] = [panel for board in DASHBOARDS.values() for panel in board["panels"]]
-QUERIES = [
-    pytest.param(target["expr"], target["legendFormat"], id=f"{panel['title']} {target['refId']}")
-    for panel in PANELS
-    for target in panel["targets"]
-]
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 PROMETHEUS = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
@@ -44,97 +27,6 @@ DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n",
 def instructions(name: str) -> list[str]:
     """The arguments of the Dockerfile's instructions of one kind."""
     return re.findall(rf"^{name} +(.+)$", DOCKERFILE, re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Loaded:
-    return load(GATEWAY, ENV)
-
-
-# The dashboard
-
-
-@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.name)
-def test_the_committed_dashboard_is_what_the_builder_makes(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == BUILT[path], "run: python deploy/grafana/build.py"
-
-
-def test_no_dashboard_is_there_that_the_builder_does_not_make() -> None:
-    assert set((GRAFANA / "dashboards").iterdir()) == set(BUILT)
-
-
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
-    assert panel["description"].endswith(".")
-    assert panel["datasource"]["uid"] == "${datasource}"
-    numbers = [panel["fieldConfig"]["defaults"]["unit"]] + [
-        one["value"]
-        for override in panel["fieldConfig"]["overrides"]
-        for one in override["properties"]
-        if one["id"] == "unit"
-    ]
-    assert numbers != ["none"]
-
-
-@pytest.mark.parametrize("board", DASHBOARDS.values(), ids=lambda board: board["title"])
-def test_panels_fill_the_grid_and_do_not_overlap(board: dict[str, Any]) -> None:
-    cells: list[tuple[int, int]] = []
-    for panel in board["panels"]:
-        at = panel["gridPos"]
-        cells += [(at["x"] + dx, at["y"] + dy) for dx in range(at["w"]) for dy in range(at["h"])]
-    height = max(y for _, y in cells) + 1
-    assert sorted(cells) == [(x, y) for x in range(24) for y in range(height)]
-
-
-SELECTOR = re.compile(r"\b(duskgate_\w+)\{([^}]*)\}")
-MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"')
-GROUPING = re.compile(r"\bby \(([^)]*)\)")
-LEGEND = re.compile(r"\{\{(\w+)\}\}")
-
-
-@pytest.fixture(scope="module")
-def exposed(gateway: Loaded) -> dict[str, set[str]]:
-    """Every sample a gateway can expose, with its labels."""
-    instruments = Instruments()
-    for metric in vars(instruments).values():
-        if isinstance(metric, MetricWrapperBase) and metric._labelnames:
-            metric.labels(*metric._labelnames)  # gives it a series, and so samples to look at
-    planned = PlanCollector(Following(Current(gateway)), []).collect()
-    counted = instruments.registry.collect()
-    return {
-        **{sample.name: set(sample.labels) for family in counted for sample in family.samples},
-        **{one.name: set(one._labelnames) for one in planned if isinstance(one, GaugeMetricFamily)},
-    }
-
-
-@pytest.mark.parametrize(("expression", "legend"), QUERIES)
-def test_a_query_names_only_metrics_and_labels_that_exist(
-    expression: str, legend: str, exposed: dict[str, set[str]]
-) -> None:
-    selectors = SELECTOR.findall(expression)
-    assert len(selectors) == expression.count("duskgate_"), "a metric stands without its api"
-    groups = GROUPING.findall(expression)
-    grouped = {label.strip() for group in groups for label in group.split(",")}
-    for metric, matchers in selectors:
-        assert metric in exposed
-        matched = {label for label, _ in MATCHER.findall(matchers)}
-        assert matched <= exposed[metric]
-        assert grouped <= exposed[metric]
-    assert set(LEGEND.findall(legend)) <= grouped
-
-
-@pytest.mark.parametrize(("expression", "legend"), QUERIES)
-def test_a_query_names_only_phases_that_exist(expression: str, legend: str) -> None:
-    matchers = [found for _, text in SELECTOR.findall(expression) for found in MATCHER.findall(text)]
-    named = {value for label, values in matchers if label == "phase" for value in values.split("|")}
-    assert named <= {phase.value for phase in Phase}
-
-
-@pytest.mark.parametrize(("expression", "legend"), QUERIES)
-def test_a_query_follows_the_dashboard(expression: str, legend: str) -> None:
-    assert all('api=~"$api"' in matchers for _, matchers in SELECTOR.findall(expression))
-    windows = re.findall(r"\[([^]]*)\]", expression)
-    assert set(windows) <= {"$__rate_interval", "$__range"}
 
 
 # The gateway's configuration
