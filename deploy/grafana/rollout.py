@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploy.grafana import shadow
 from deploy.grafana.boards import board, variable
 from deploy.grafana.names import (
+    CHOICES,
     CHOSE,
     DURATION,
     FAILED,
@@ -79,8 +80,18 @@ def variants() -> Json:
     return stacked(
         "Variants",
         "How often a second each flag was asked for a request that named no version, by what it said. The "
-        "variant error is an evaluation that failed and counts as off.",
+        "variant error is an evaluation that failed.",
         query(rate(VARIANTS, "flag", "variant"), "{{flag}} {{variant}}"),
+        "reqps",
+    )
+
+
+def choices() -> Json:
+    return stacked(
+        "Moved and not moved",
+        "Requests a second that a rollout looked at, by whether they were moved and by what decided it: a "
+        "share, a flag, a ring, a list, an override, or that it is halted.",
+        query(rate(CHOICES, "version", "moved", "by"), "{{version}} moved: {{moved}}, {{by}}"),
         "reqps",
     )
 
@@ -128,7 +139,8 @@ def flag_errors() -> Json:
     failing = f"sum by (flag, error) (rate({FLAG_ERRORS}{{}}[$__rate_interval]))"
     return lines(
         "Flag errors",
-        "How often a second a flag of this API could not be evaluated and counted as off, by the error.",
+        "How often a second a flag of this API could not be evaluated, by the error. "
+        "It is then what it was last for the caller, else off.",
         [query(f"{failing} and on (flag) {API.series(VARIANTS)}", "{{flag}} {{error}}")],
         "reqps",
     )
@@ -143,9 +155,10 @@ def dashboard() -> Json:
         [variable("api", "API", f"label_values({REQUESTS}{{{CHOSE}}}, api)")],
         (
             (5, ((6, share_now), (6, errors_now), (6, guard_now), (6, shadow.now))),
-            (8, ((12, share_over_time), (12, variants))),
+            (8, ((12, share_over_time), (12, choices))),
             (8, ((12, error_rate), (12, latency))),
-            (6, ((12, guard_over_time), (12, flag_errors))),
+            (5, ((24, guard_over_time),)),
+            (8, ((12, variants), (12, flag_errors))),
             (8, ((12, shadow.verdicts), (12, shadow.differences))),
             (8, ((12, shadow.latency), (12, shadow.dropped))),
         ),
