@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.docs.pages import page, sections
 from tests.running import Gateway
 
 GATEWAY = """
@@ -31,7 +32,7 @@ apis:
     versions:
       v1:
         backend: v1
-        rollout: {to: v2, flag: move-to-v2}
+        rollout: {to: v2, flag: move-to-v2@guard}
         shadow: {to: v2, sample: 100%, rate: 1000, max_body: 1KiB}
         lifecycle: {deprecated: 2020-01-01, sunset: "@in_ten_days", successor: v2}
       v2: {backend: v2}
@@ -50,8 +51,11 @@ apis:
         versions: {v1: {lifecycle: {sunset: "@yesterday", accept: {critical_unseen: 2w}}}}
   broken:
     path: /broken
-    versions: {v1: {backend: gone}}
+    resolve: [{header: Api-Version}]
     default: v1
+    versions:
+      v1: {backend: v1, rollout: {to: v2, flag: move-to-v2@guard}}
+      v2: {backend: gone}
 """
 
 FLAGS = {
@@ -65,6 +69,11 @@ FLAGS = {
         "of-another-type": {"state": "ENABLED", "variants": {"one": "1"}, "defaultVariant": "one"},
     }
 }
+
+DESCRIBED = {name for name in sections(page("metrics.md")) if name.startswith("duskgate_")}
+"""The metrics there are. Of one that is still to come there is no data; once described, there must be."""
+GUARDED = "duskgate_rollout_guard_tripped" in DESCRIBED
+GUARD = ", guard: {window: 20s, min_requests: 10, max_error_delta: 5%, action: alert}" if GUARDED else ""
 
 V1, V2, V9 = ({"Api-Version": version} for version in ("v1", "v2", "v9"))
 
@@ -80,7 +89,8 @@ CALLS = (
     ("acme", "/shop/dark", V1, 410),
     ("acme", "/shop/held", V1, 200),
     ("acme", "/shop/users", V9, 400),
-    ("acme", "/broken/users", {}, 502),
+    ("acme", "/broken/users", V1, 200),
+    ("acme", "/broken/users", V2, 502),
     ("acme", "/elsewhere", {}, 404),
 )
 """Who asks for what, and gets which status: at least one of every kind that a panel or alert shows."""
@@ -96,7 +106,7 @@ def written(folder: Path) -> str:
         "@in_five_days": now + timedelta(days=5),
         "@in_ten_days": now + timedelta(days=10),
     }
-    text = GATEWAY
+    text = GATEWAY.replace("@guard", GUARD)
     for name, moment in moments.items():
         text = text.replace(name, f"{moment:%Y-%m-%dT%H:%M:%SZ}")
     return text
