@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.grafana.names import BROWNOUT, CONSUMERS, DEPRECATED, GRACE, GRACE_END, REFUSED, REQUESTS
+from deploy.grafana.names import BROWNOUT, CONSUMERS, DEPRECATED, GRACE, GRACE_END, REFUSED, REQUESTS, SUNSET
 from deploy.grafana.panels import Json, days_column, lines, number, query, stacked, table
 from deploy.grafana.queries import Chosen
 
@@ -36,11 +36,12 @@ def by_consumer() -> Json:
 
 
 def consumers_over_time() -> Json:
+    seen = total(DEPRECATED, "consumer", over="1d")
     return lines(
         "Burn-down: consumers",
         "Consumers whose calls were answered in the day before each moment. Who calls once a month shows in "
         "the table of those who are left, if the chosen time range is long enough.",
-        [query(f"count({total(DEPRECATED, 'consumer', over='1d')} > 0)", "consumers")],
+        [query(f"count({seen} > 0) or 0 * count({VERSION.series(SUNSET)})", "consumers")],
         "short",
     )
 

@@ -58,7 +58,7 @@ def lost(ours: Any, theirs: Any, at: str = "") -> list[str]:
 
 
 def as_grafana_has_it(board: Json) -> Json:
-    register_default_plugins()  # type: ignore[no-untyped-call]
+    register_default_plugins()
     kept: Json = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(board)))
     return kept
 

@@ -116,6 +116,34 @@ def test_days_to_sunset_are_those_of_the_yaml(served: Gateway, prometheus: Prome
     assert days["/ended"] < -365
 
 
+@pytest.mark.parametrize("title", ["Consumers left", "Burn-down: consumers"])
+def test_consumers_that_are_left_are_counted_once_each(title: str, busy: Prometheus) -> None:
+    board, target = panel("duskgate-sunset", title)
+    _, table = panel("duskgate-sunset", "Who is left")
+
+    def counted() -> bool | None:
+        names = {one["metric"]["consumer"] for one in run(busy, board, table)}
+        found = run(busy, board, target)
+        if not found or not names >= {"acme", "leaving", "staying"}:
+            return None
+        (series,) = found
+        _, number = series["value"] if target["instant"] else series["values"][-1]
+        return int(number) == len(names) or None
+
+    assert eventually(counted, "as many consumers as the table has")
+
+
+def test_who_is_left_says_who_is_critical(busy: Prometheus) -> None:
+    board, target = panel("duskgate-sunset", "Who is left")
+
+    def critical() -> dict[str, str | None] | None:
+        found = {one["metric"]["consumer"]: one["metric"].get("critical") for one in run(busy, board, target)}
+        return found if found.keys() >= {"acme", "leaving", "other"} else None
+
+    found = eventually(critical, "known and unknown consumers")
+    assert (found["acme"], found["leaving"], found["other"]) == ("true", "false", None)
+
+
 def test_the_share_of_all_versions_is_one(busy: Prometheus) -> None:
     board, target = panel("duskgate-rollout", "Share of each version")
     found = eventually(lambda: run(busy, board, target) or None, "shares")

@@ -77,7 +77,7 @@ GUARD = ", guard: {window: 20s, min_requests: 10, max_error_delta: 5%, action: a
 
 V1, V2, V9 = ({"Api-Version": version} for version in ("v1", "v2", "v9"))
 
-CALLS = (
+CALLS: tuple[tuple[str, str, dict[str, str], int], ...] = (
     ("acme", "/shop/users", V1, 200),
     ("acme", "/shop/users", V2, 200),
     ("acme", "/shop/users", {}, 200),
