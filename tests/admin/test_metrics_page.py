@@ -8,10 +8,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from duskgate.admin.counted import OF_TARGETS
 from duskgate.admin.following import Following
 from duskgate.admin.keeper import Standing
 from duskgate.admin.metrics import PlanCollector
-from duskgate.admin.page import OF_TARGETS, CountedCollector
+from duskgate.admin.page import CountedCollector
 from duskgate.config import loads
 from duskgate.config.current import Current
 from duskgate.policy.accept import Verdict

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from duskgate.config import dates, inherit, models, providers, rollouts
+from duskgate.config import dates, guards, inherit, models, providers, rollouts
 from duskgate.config.mistake import Mistake
 from duskgate.config.tree import Path as Place
 from duskgate.config.tree import suggest
@@ -236,6 +236,8 @@ def _rollout(
         yield from _known_flag(rollout.flag, flags, (*at, "flag"))
     for mistake in rollouts.mistakes(document, api, rollout):
         yield Finding((*at, *mistake.path), mistake.reason, mistake.hint)
+    for mistake in guards.mistakes(rollout):
+        yield Finding((*at, "guard", *mistake.path), mistake.reason, mistake.hint)
 
 
 def _shadow(api: models.Api, name: str, shadow: models.Shadow | None, at: Place) -> Iterator[Finding]:

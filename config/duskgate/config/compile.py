@@ -76,6 +76,13 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
             ]
         ),
         flag_headers=tuple((name, header.lower().encode()) for name, header in told_flags.items()),
+        guarded=frozenset(
+            (name, one)
+            for name, api in apis.items()
+            for version, rollout in api.rollouts.items()
+            if rollout.guard is not None
+            for one in (version, rollout.to)
+        ),
     )
 
 

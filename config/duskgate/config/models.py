@@ -28,6 +28,7 @@ from duskgate.config.scalars import (
     Moment,
     Peer,
     Percent,
+    Ratio,
     Size,
     Span,
     Tolerance,
@@ -49,6 +50,7 @@ Secret = Annotated[str, AfterValidator(hard_to_guess)]
 
 Positive = Annotated[Span, Field(ge=1)]
 
+MINUTE = 60_000
 DAY = 86_400_000
 WEEK = 7 * DAY
 """In ms."""
@@ -446,6 +448,32 @@ class Lifecycle(Section):
     accept: Accept | None = None
 
 
+class Guard(Section):
+    """What ends a rollout: the version that callers are moved to does worse than the one they come from."""
+
+    window: Span = Field(
+        5 * MINUTE, description="What is compared: the requests of so long, just past; 2s to 1h."
+    )
+    min_requests: Annotated[Integer, Field(ge=10, le=1_000_000)] = Field(
+        200, description="Without so many to each version in the window nothing is said."
+    )
+    max_error_delta: Percent | None = Field(
+        None, description="How many more of its requests may fail, in percent of them."
+    )
+    max_p99_ratio: Ratio | None = Field(
+        None, description="How many times as long its slowest hundredth may take."
+    )
+    action: Literal["rollback", "pause", "alert"] = Field(
+        "rollback", description="rollback: nobody is moved; pause: the schedule stops; alert: it is said."
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> Guard:
+        if self.max_error_delta is None and self.max_p99_ratio is None:
+            raise bad("compares nothing; add max_error_delta: 1% or max_p99_ratio: 1.5")
+        return self
+
+
 class StickyBy(Section):
     """What a percentage is sticky by."""
 
@@ -536,6 +564,7 @@ class Rollout(Section):
     deny: list[Text] = Field([], description="Consumers that are never moved.")
     override: Override | None = Field(None, description="A header with which some choose for themselves.")
     promote: Flag = Field(False, description="Move also callers who name the version.")
+    guard: Guard | None = Field(None, description="What ends it without anybody asking.")
 
     @model_validator(mode="after")
     def _sound(self) -> Rollout:

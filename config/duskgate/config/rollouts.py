@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from xxhash import xxh64_intdigest
 
-from duskgate.config import models
+from duskgate.config import guards, models
 from duskgate.config.mistake import Mistake
 from duskgate.config.scalars import LAST_MS, After, instant_of
 from duskgate.config.tree import suggest
@@ -62,6 +62,7 @@ def compiled(document: models.Document, api: str, version: str, rollout: models.
         deny=frozenset(rollout.deny),
         override=_override(rollout.override) if rollout.override is not None else None,
         promote=rollout.promote,
+        guard=guards.compiled(rollout.guard),
     )
 
 

@@ -288,6 +288,19 @@ def hard_to_guess(value: str) -> str:
     return value
 
 
+def _ratio(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value)
+    else:
+        text = _text(value, "write a number larger than 1, such as 1.5")
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text):
+            raise bad(f"{text!r} is not a number such as 1.5")
+        number = float(text)
+    if number <= 1:
+        raise bad(f"{number:g} is not larger than 1: how many times as much is too much")
+    return number
+
+
 def _schema(kind: str, **more: Any) -> WithJsonSchema:
     """A scalar's JSON Schema; ``${NAME}`` may stand in its place."""
     return WithJsonSchema({"anyOf": [{"type": kind, **more}, {"type": "string", "pattern": r"\$\{"}]})
@@ -300,6 +313,7 @@ def _words(pattern: str, *examples: str) -> WithJsonSchema:
 Flag = Annotated[bool, BeforeValidator(_flag), _schema("boolean")]
 Integer = Annotated[int, BeforeValidator(whole_number), _schema("integer")]
 Percent = Annotated[float, BeforeValidator(_percent), WithJsonSchema({"type": ["number", "string"]})]
+Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema({"type": ["number", "string"]})]
 Span = Annotated[int, BeforeValidator(_span), _words(r"^(\d+(ms|s|m|h|d|w))+$", "10s", "1h30m")]
 Lasting = Annotated[
     int | None, BeforeValidator(_lasting), _words(r"^(\d+(ms|s|m|h|d|w))+$|^never$", "1d", "never")

@@ -15,7 +15,9 @@ from pathlib import Path
 import uvicorn
 
 from duskgate.admin.app import AdminApp
+from duskgate.admin.counted import Counted
 from duskgate.admin.following import Following
+from duskgate.admin.guards import Guards
 from duskgate.admin.keeper import Keeper, Records
 from duskgate.config import Loaded
 from duskgate.config.current import Current
@@ -40,8 +42,10 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
     current = Current.start(config, run_dir / LAST_GOOD_CONFIG)
     listen = current.loaded.document.admin.listen
     following = Following(current)
-    keeper = Keeper(following, run_dir, open_records(current.loaded), shifted(system_clock, clock_shift))
-    app = AdminApp(following, keeper, run_dir, clock_shift=clock_shift).build()
+    clock = shifted(system_clock, clock_shift)
+    keeper = Keeper(following, run_dir, open_records(current.loaded), clock)
+    guards = Guards(following, Counted(run_dir), clock)
+    app = AdminApp(following, keeper, run_dir, clock_shift=clock_shift, guards=guards).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"
     )
@@ -56,6 +60,7 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
     beside = [
         loop.create_task(follow_parent()),
         loop.create_task(keeper.run()),
+        loop.create_task(guards.run()),
     ]
     if not clock_shift:  # dates of another time are nothing to remember
         feed = FeedKeeper(lambda: following.loaded, lambda: following.plan)

@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from duskgate.admin.counted import Counted
 from duskgate.admin.flags import FlagsApi
 from duskgate.admin.following import Following
 from duskgate.admin.guard import Guard
+from duskgate.admin.guards import Guards
 from duskgate.admin.health import live_workers
 from duskgate.admin.keeper import Keeper
 from duskgate.admin.page import Page
@@ -34,19 +36,21 @@ class AdminApp:
         run_dir: Path,
         clock: Clock = system_clock,
         clock_shift: int = 0,
+        guards: Guards | None = None,
     ) -> None:
         """``clock_shift``: how far ahead of ``clock`` it is for this gateway, in ms."""
         self._following = following
         self._keeper = keeper
-        self._page = Page(following, keeper, run_dir, clock_shift)
         self._run_dir = run_dir
         self._clock = shifted(clock, clock_shift)
         self._shift = clock_shift
+        self._guards = guards or Guards(following, Counted(run_dir), self._clock)
+        self._page = Page(following, keeper, self._guards, clock_shift)
 
     def build(self) -> Starlette:
         """The ASGI application."""
         guard = Guard(self._following.loaded.document.admin.token or "")
-        switches = SwitchesApi(self._following, self._keeper, guard, self._clock)
+        switches = SwitchesApi(self._following, self._keeper, self._guards, guard, self._clock)
         flags = FlagsApi(self._following, guard, self._clock)
         app = Starlette(
             routes=[

@@ -8,9 +8,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from duskgate.admin.following import Following
+from duskgate.admin.guards import Standing as Guarded
+from duskgate.admin.guards import guarded
 from duskgate.admin.keeper import Standing
+from duskgate.control.switches import BY_GUARD
 from duskgate.policy.accept import Verdict
+from duskgate.policy.guard import Action
 from duskgate.policy.plan import Api, Plan, Rule
+from duskgate.usage.guard import Verdict as Compared
 
 _PLACE = ("api", "endpoint", "version")
 
@@ -18,12 +23,19 @@ Labels = tuple[str, ...]
 
 
 class PlanCollector(Collector):
-    """The metrics of the plan of ``following``, whose gates are ``standing``."""
+    """The metrics of the plan of ``following``, whose gates are ``standing``, and whose guards ``guards``."""
 
-    def __init__(self, following: Following, standing: Sequence[Standing], clock_shift: int = 0) -> None:
+    def __init__(
+        self,
+        following: Following,
+        standing: Sequence[Standing],
+        guards: Sequence[Guarded] = (),
+        clock_shift: int = 0,
+    ) -> None:
         """``clock_shift``: how far ahead the gateway's clock is, in ms."""
         self._following = following
         self._standing = standing
+        self._guards = guards
         self._shift = clock_shift
 
     def collect(self) -> Iterator[Metric]:
@@ -44,6 +56,8 @@ class PlanCollector(Collector):
         yield from _dates(plan)
         yield from _exceptions(plan)
         yield from _gates(self._standing)
+        yield from _rollouts(plan)
+        yield _guards(self._guards)
 
 
 def _info(name: str, text: str, labels: Labels, series: Iterable[Labels]) -> Metric:
@@ -145,3 +159,39 @@ def _gates(standing: Iterable[Standing]) -> Iterator[Metric]:
         holding.add_metric((api, endpoint, version), 1 if holds else 0)
     yield verdicts
     yield holding
+
+
+def _rollouts(plan: Plan) -> Iterator[Metric]:
+    halted = GaugeMetricFamily(
+        "duskgate_rollout_halted",
+        "1 while a rollout moves nobody, by its guard or an operator.",
+        labels=("api", "version"),
+    )
+    for api in plan.apis.values():
+        for version, rollout in api.rollouts.items():
+            halted.add_metric((api.name, version), 1 if rollout.halted else 0)
+    yield halted
+    tripped = GaugeMetricFamily(
+        "duskgate_rollout_guard_tripped",
+        "1 from when a rollout's guard did something until an operator resumes.",
+        labels=("api", "version", "action"),
+    )
+    for place, rollout, guard in guarded(plan):
+        done = rollout.stop.action if rollout.stop is not None and rollout.stop.by == BY_GUARD else None
+        for action in Action:
+            if action in (guard.action, done):
+                tripped.add_metric((*place, action.value), 1 if action is done else 0)
+    yield tripped
+
+
+def _guards(standing: Iterable[Guarded]) -> Metric:
+    verdicts = GaugeMetricFamily(
+        "duskgate_rollout_guard_verdict",
+        "1 for how a guarded rollout was judged last, 0 for the other verdicts.",
+        labels=("api", "version", "verdict"),
+    )
+    for one in standing:
+        for verdict in Compared:
+            labels = (one.api, one.version, verdict.value)
+            verdicts.add_metric(labels, 1 if verdict is one.judged.verdict else 0)
+    return verdicts

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,15 +10,12 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from duskgate.admin.counted import OF_TARGETS
 from duskgate.admin.following import Following
+from duskgate.admin.guards import Guards
 from duskgate.admin.keeper import Keeper
 from duskgate.admin.metrics import PlanCollector
-from duskgate.admin.remains import Remains
 from duskgate.policy.plan import Plan
-
-logger = logging.getLogger("duskgate")
-
-OF_TARGETS = "duskgate_backend_target_up"
 
 
 class CountedCollector(Collector):
@@ -47,26 +42,19 @@ class CountedCollector(Collector):
 class Page:
     """Makes the page, from any thread."""
 
-    def __init__(self, following: Following, keeper: Keeper, run_dir: Path, clock_shift: int = 0) -> None:
+    def __init__(self, following: Following, keeper: Keeper, guards: Guards, clock_shift: int = 0) -> None:
         """``clock_shift``: how far ahead the gateway's clock is, in ms."""
         self._following = following
-        self._shift = clock_shift
         self._keeper = keeper
-        self._run_dir = run_dir
-        self._remains = Remains(run_dir)
-        self._lock = threading.Lock()
+        self._guards = guards
+        self._shift = clock_shift
 
     def text(self) -> bytes:
         """The page as it is now, in Prometheus' text format."""
         registry = CollectorRegistry()
-        registry.register(PlanCollector(self._following, self._keeper.standing, self._shift))
-        registry.register(CountedCollector(self._run_dir, lambda: self._following.plan))
-        with self._lock:  # nobody may read the files while some of them are put together
-            self._gather()
+        standing = self._keeper.standing, self._guards.standing
+        registry.register(PlanCollector(self._following, *standing, clock_shift=self._shift))
+        counted = self._guards.counted
+        registry.register(CountedCollector(counted.run_dir, lambda: self._following.plan))
+        with counted.reading():
             return generate_latest(registry)
-
-    def _gather(self) -> None:
-        try:
-            self._remains.gather()
-        except OSError as error:
-            logger.warning("the counts of workers that are gone cannot be put together: %s", error)

@@ -1,4 +1,4 @@
-"""Switching at run time through the admin port: holds, brownouts, who has been told; and the record of it."""
+"""Switching at run time through the admin port: holds, brownouts, rollouts, who was told; its record."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from duskgate.admin.asked import Refused, understood
 from duskgate.admin.following import Following
 from duskgate.admin.guard import Guard, refusal
+from duskgate.admin.guards import Guards
 from duskgate.admin.keeper import Keeper
 from duskgate.config.models import Positive, Section, Text
 from duskgate.config.scalars import Flag, Instant
@@ -54,12 +55,22 @@ class Notified(Asked):
     consumer: Text
 
 
+class Halt(Asked):
+    """Move nobody any more."""
+
+    reason: Text
+
+
 class SwitchesApi:
     """The routes below ``/api/switches``."""
 
-    def __init__(self, following: Following, keeper: Keeper, guard: Guard, clock: Clock) -> None:
+    def __init__(
+        self, following: Following, keeper: Keeper, guards: Guards, guard: Guard, clock: Clock
+    ) -> None:
+        """``guards`` are those of rollouts; ``guard`` says who may use the admin port."""
         self._following = following
         self._keeper = keeper
+        self._guards = guards
         self._guard = guard
         self._clock = clock
 
@@ -73,11 +84,13 @@ class SwitchesApi:
             Route(f"{at}/hold", changed(self.hold), methods=["POST"]),
             Route(f"{at}/release", changed(self.release), methods=["POST"]),
             Route(f"{at}/brownouts", changed(self.brownouts), methods=["POST"]),
+            Route(f"{at}/halt", changed(self.halt), methods=["POST"]),
+            Route(f"{at}/resume", changed(self.resume), methods=["POST"]),
             Route(f"{at}/notified", changed(self.notified), methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
-        """Everything that is switched, and how the gates stand."""
+        """Everything that is switched, and how gates and guards stand."""
         gates = [
             {
                 "gate": gate_text(one.gate),
@@ -88,7 +101,18 @@ class SwitchesApi:
             }
             for one in self._keeper.standing
         ]
-        return await self._answer(lambda: {"switches": self._entries().read(), "gates": gates})
+        guards = [
+            {
+                "rollout": f"{one.api}/{one.version}",
+                "to": one.to,
+                "verdict": one.judged.verdict.value,
+                "reasons": list(one.judged.reasons),
+            }
+            for one in self._guards.standing
+        ]
+        return await self._answer(
+            lambda: {"switches": self._entries().read(), "gates": gates, "guards": guards}
+        )
 
     async def audit(self, request: Request) -> Response:
         """Every change on record, oldest first."""
@@ -125,6 +149,22 @@ class SwitchesApi:
                 operations.brownouts_off(asked.target, asked.reason, by=asked.by, now=now)
 
         return await self._change(request, Brownouts, change)
+
+    async def halt(self, request: Request) -> Response:
+        """Stop a rollout."""
+
+        def change(asked: Halt) -> None:
+            self._operations().halt(asked.target, asked.reason, by=asked.by, now=self._clock())
+
+        return await self._change(request, Halt, change)
+
+    async def resume(self, request: Request) -> Response:
+        """Let a rollout go on."""
+
+        def change(asked: Asked) -> None:
+            self._operations().resume(asked.target, by=asked.by, now=self._clock())
+
+        return await self._change(request, Asked, change)
 
     async def notified(self, request: Request) -> Response:
         """Put on record that a consumer was told."""

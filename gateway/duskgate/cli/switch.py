@@ -1,4 +1,4 @@
-"""``duskgate switch``: holds, brownouts called off, who has been told; and who switched what when."""
+"""``duskgate switch``: holds, brownouts called off, rollouts, who has been told; and the record of it."""
 
 from __future__ import annotations
 
@@ -74,6 +74,29 @@ def brownouts(state: str, target: str, config: Path, reason: str, by: str) -> No
         else:
             operations.brownouts_on(target, by=by, now=system_clock())
     click.echo(f"brownouts of {target} are {state}")
+
+
+@switch.command()
+@target_argument
+@config_argument
+@click.option("--reason", required=True, help="Why, for the record.")
+@by_option
+def halt(target: str, config: Path, reason: str, by: str) -> None:
+    """Stop the rollout of TARGET (API/VERSION, where callers come from): nobody is moved any more."""
+    with _operations(config) as operations:
+        operations.halt(target, reason, by=by, now=system_clock())
+    click.echo(f"the rollout of {target} is halted; `duskgate switch resume {target}` lets it go on")
+
+
+@switch.command()
+@target_argument
+@config_argument
+@by_option
+def resume(target: str, config: Path, by: str) -> None:
+    """Let the rollout of TARGET go on, whoever stopped it: an operator or its guard."""
+    with _operations(config) as operations:
+        operations.resume(target, by=by, now=system_clock())
+    click.echo(f"the rollout of {target} goes on")
 
 
 @switch.command()

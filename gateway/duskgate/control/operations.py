@@ -10,10 +10,13 @@ from duskgate.control.switches import (
     HOLDS,
     NO_BROWNOUTS,
     NOTIFIED,
+    ROLLOUTS,
     hold_entry,
+    stop_entry,
     target_of,
     text_of,
 )
+from duskgate.policy.guard import Action, Stop
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.plan import WHOLE, Plan, Rule
 from duskgate.policy.switches import Target
@@ -76,6 +79,27 @@ class Operations:
             raise NotSwitched(_unknown("consumer", consumer, list(self._plan.identity.consumers)))
         entry = {"by": by, "at": rfc3339(now)}
         self._entries.put(NOTIFIED, f"{text_of(known)} {consumer}", entry, by=by, at=now)
+
+    def halt(self, target: str, reason: str, *, by: str, now: int) -> None:
+        """Move nobody any more who comes from a version, until it is resumed."""
+        known = self._known(target, version=True)
+        key, rollouts = text_of(known), self._rollouts()
+        if key not in rollouts:
+            raise NotSwitched(f"{key} has no rollout; {', '.join(rollouts) or 'no version'} has")
+        if not reason.strip():
+            raise NotSwitched("a halt needs a reason")
+        stop = Stop(Action.ROLLBACK, now, by, reason.strip())
+        self._entries.put(ROLLOUTS, key, stop_entry(stop), by=by, at=now)
+
+    def resume(self, target: str, *, by: str, now: int) -> None:
+        """Let a rollout go on that was stopped, by its guard or by an operator."""
+        if self._entries.put(ROLLOUTS, self._key(target), None, by=by, at=now) is None:
+            stopped = ", ".join(self._entries.read().get(ROLLOUTS, {})) or "none"
+            raise NotSwitched(f"the rollout of {target} is not stopped; stopped are: {stopped}")
+
+    def _rollouts(self) -> list[str]:
+        """The targets of all rollouts: the versions that callers come from."""
+        return [f"{api.name}/{version}" for api in self._plan.apis.values() for version in api.rollouts]
 
     def _key(self, target: str) -> str:
         try:

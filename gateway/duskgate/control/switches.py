@@ -13,6 +13,7 @@ from typing import Any
 
 from duskgate.control.entries import BrokenEntries, Entries, Sections, parsed
 from duskgate.policy.accept import Verdict
+from duskgate.policy.guard import Action, Stop
 from duskgate.policy.instants import instant_of_text, rfc3339
 from duskgate.policy.lifecycle import Hold
 from duskgate.policy.plan import WHOLE
@@ -20,8 +21,12 @@ from duskgate.policy.switches import EVERYTHING, Gate, Judged, Switches, Target
 
 FILE = "switches.json"
 
-HOLDS, NO_BROWNOUTS, GATES, NOTIFIED = "holds", "no-brownouts", "gates", "notified"
+HOLDS, NO_BROWNOUTS, GATES = "holds", "no-brownouts", "gates"
+NOTIFIED, ROLLOUTS = "notified", "rollouts"
 """The sections of the file."""
+
+BY_GUARD = "duskgate"
+"""Who stopped a rollout, where it was its guard."""
 
 
 def entries_in(state: Path) -> Entries:
@@ -65,6 +70,16 @@ def judged_entry(judged: Judged) -> dict[str, Any]:
     return {"verdict": judged.verdict.value, "reasons": list(judged.reasons), "open": opened}
 
 
+def stop_entry(stop: Stop) -> dict[str, str]:
+    """A rollout's stop as it stands in the file."""
+    return {
+        "action": stop.action.value,
+        "since": rfc3339(stop.since),
+        "by": stop.by,
+        "reason": stop.reason,
+    }
+
+
 def switches_of(sections: Sections) -> Switches:
     """What the file's sections say. Raises BrokenEntries."""
     return Switches(
@@ -73,6 +88,10 @@ def switches_of(sections: Sections) -> Switches:
         gates={
             (target.api or "", target.version or "", target.endpoint or WHOLE): judged
             for target, judged in _each(sections, GATES, _judged).items()
+        },
+        stops={
+            (target.api or "", target.version or ""): stop
+            for target, stop in _each(sections, ROLLOUTS, _stop).items()
         },
     )
 
@@ -94,6 +113,11 @@ def _hold(entry: Any) -> Hold:
 def _judged(entry: Any) -> Judged:
     opened = None if entry["open"] is None else instant_of_text(entry["open"])
     return Judged(Verdict(entry["verdict"]), tuple(map(str, entry["reasons"])), opened)
+
+
+def _stop(entry: Any) -> Stop:
+    since = instant_of_text(entry["since"])
+    return Stop(Action(entry["action"]), since, str(entry["by"]), str(entry["reason"]))
 
 
 class SwitchesFile:

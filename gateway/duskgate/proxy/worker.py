@@ -98,7 +98,7 @@ class Worker:
         ledger = open_ledger(state.current.loaded, instruments) if not self.clock_shift else None
         log = AccessLog(system_clock) if server.access_log else None
         names = SharedNames(self.run_dir / LABELS if self.run_dir is not None else None)
-        recorder = WorkerRecorder(instruments, log, ledger, names)
+        recorder = WorkerRecorder(instruments, log, ledger, names, lambda: state.plan().guarded)
         shadows = self._shadows(state, instruments)
         self.stack = build_app(
             state.plan,

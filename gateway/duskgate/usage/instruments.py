@@ -6,8 +6,13 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from duskgate.usage.guarded import GUARDED
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds."""
+
+FINE_BUCKETS = tuple(float(f"{0.005 * 1.1**step:.3g}") for step in range(100))
+"""The same where times are compared: a tenth apart, from 5 ms, below which all are alike, to a minute."""
 
 
 class FoldedHistogram(Histogram):
@@ -74,6 +79,13 @@ class Instruments:
             "duskgate_rollout_choices_total",
             "Requests that a rollout looked at, by whether they were moved, and what decided.",
             ("api", "version", "to", "moved", "by"),
+            registry=registry,
+        )
+        self.guarded = FoldedHistogram(
+            GUARDED,
+            "Time from asking the backend to its answer's head, for the versions of guarded rollouts.",
+            ("api", "version", "result"),
+            buckets=FINE_BUCKETS,
             registry=registry,
         )
         self.flag_errors = Counter(

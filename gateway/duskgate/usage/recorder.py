@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
+from collections.abc import Callable, Sequence, Set
 from typing import Protocol
 
 from prometheus_client import Counter
@@ -30,7 +31,8 @@ from duskgate.policy.identify import ANONYMOUS
 from duskgate.policy.lifecycle import Phase
 from duskgate.policy.rollout import Choice
 from duskgate.usage.consumers import ConsumerLabels
-from duskgate.usage.instruments import BUCKETS, FoldedHistogram, Instruments
+from duskgate.usage.guarded import result
+from duskgate.usage.instruments import BUCKETS, FINE_BUCKETS, FoldedHistogram, Instruments
 from duskgate.usage.shared_names import SharedNames
 from duskgate.usage.variants import VariantLabels
 
@@ -98,6 +100,7 @@ class WorkerRecorder:
     """Records finished requests. ``log`` writes access log lines, ``ledger`` keeps books, if wanted.
 
     ``names`` are the labels that the gateway's workers have given to what the YAML does not name.
+    ``guarded`` says which versions (api, version) a guard looks at by now.
     """
 
     def __init__(
@@ -106,8 +109,10 @@ class WorkerRecorder:
         log: Log | None = None,
         ledger: Keeper | None = None,
         names: SharedNames | None = None,
+        guarded: Callable[[], Set[tuple[str, str]]] = frozenset,
     ) -> None:
         names = names or SharedNames()
+        self._guarded = guarded
         self._instruments = instruments
         self._log = log
         self._ledger = ledger
@@ -193,11 +198,14 @@ class WorkerRecorder:
             self._log.flush()
         if self._ledger is not None:
             self._ledger.fold()
-        metrics = self._instruments
+        metrics, guarded = self._instruments, self._guarded()
         for key, entry in self._requests.items():
+            version = key[0], key[2]
             self._child(metrics.requests, key).inc(len(entry.seconds))
-            _fold_times(metrics.duration, (key[0], key[2]), entry.seconds)
-            _fold_times(metrics.upstream, (key[0], key[2]), entry.upstream)
+            _fold_times(metrics.duration, version, entry.seconds)
+            _fold_times(metrics.upstream, version, entry.upstream)
+            if version in guarded and (ended := result(key[4], key[5])) is not None:
+                _fold_times(metrics.guarded, (*version, ended), entry.upstream, FINE_BUCKETS)
         self._requests.clear()
         for metric, tally in (
             (metrics.deprecated, self._deprecated),
@@ -218,9 +226,11 @@ class WorkerRecorder:
         return found
 
 
-def _fold_times(metric: FoldedHistogram, key: Key, values: list[float]) -> None:
+def _fold_times(
+    metric: FoldedHistogram, key: Key, values: list[float], bounds: Sequence[float] = BUCKETS
+) -> None:
     if values:
-        counts = [0] * (len(BUCKETS) + 1)
+        counts = [0] * (len(bounds) + 1)
         for value in values:
-            counts[bisect_left(BUCKETS, value)] += 1
+            counts[bisect_left(bounds, value)] += 1
         metric.labels(*key).fold(counts, sum(values))

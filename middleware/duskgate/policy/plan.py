@@ -224,7 +224,7 @@ class Plan:
 
     ``digest`` names the YAML it was compiled from. ``read`` are the request headers that callers, versions
     and flags are told by, in lower case. ``flag_headers`` are the attributes that flags get from headers,
-    each with its header in lower case.
+    each with its header in lower case. ``guarded`` are the versions, as (api, version), that a guard compares.
     """
 
     digest: str
@@ -235,3 +235,4 @@ class Plan:
     problem_base: str = "urn:duskgate:problem:"
     read: frozenset[bytes] = frozenset()
     flag_headers: tuple[tuple[str, bytes], ...] = ()
+    guarded: frozenset[tuple[str, str]] = frozenset()

@@ -17,6 +17,7 @@ from enum import Enum
 from hmac import compare_digest
 from typing import NamedTuple
 
+from duskgate.policy.guard import Guard, Stop
 from duskgate.policy.request import Request
 from duskgate.policy.shares import BUCKETS, Share
 from duskgate.policy.sticky import BY_CONSUMER, Sticky
@@ -107,7 +108,8 @@ class Rollout:
     order in which they open, and ``ring_of`` has the first one of each consumer.
 
     Switched at run time: ``halted`` moves nobody, and after ``paused_at`` (ms) no step of the schedule
-    counts: the share and the rings stay what they were then.
+    counts: the share and the rings stay what they were then. ``stop`` says who did it and why; ``guard`` when
+    it is done without anybody asking.
     """
 
     version: str
@@ -123,6 +125,8 @@ class Rollout:
     promote: bool = False
     halted: bool = False
     paused_at: int | None = None
+    stop: Stop | None = None
+    guard: Guard | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from duskgate.policy.guard import Stop
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.request import Request
 from duskgate.policy.rollout import ALWAYS, Rollout
@@ -13,9 +14,11 @@ from duskgate.policy.shares import BUCKETS
 def told(rollout: Rollout, request: Request, now: int) -> Iterator[tuple[str, str]]:
     """Each rule and what it found, in their order; also those after the one that decides."""
     if rollout.halted:
-        yield "halted", "nobody is moved"
-    if rollout.paused_at is not None:
-        yield "paused", f"since {rfc3339(rollout.paused_at)}: no later step counts"
+        yield "halted", f"nobody is moved{_stopped(rollout.stop)}"
+    elif rollout.paused_at is not None:
+        yield "paused", f"no step after {rfc3339(rollout.paused_at)} counts{_stopped(rollout.stop)}"
+    elif rollout.stop is not None:
+        yield "guard", f"tripped, and moved nobody{_stopped(rollout.stop)}"
     consumer = request.consumer
     for name, listed in (("deny", rollout.deny), ("allow", rollout.allow)):
         if consumer is not None and consumer in listed:
@@ -27,6 +30,10 @@ def told(rollout: Rollout, request: Request, now: int) -> Iterator[tuple[str, st
         yield "ring", f"{consumer} is in {ring.name}, {_open(rollout, ring.since, now)}"
     if rollout.share is not None:
         yield "share", _share(rollout, request, now)
+
+
+def _stopped(stop: Stop | None) -> str:
+    return "" if stop is None else f", since {rfc3339(stop.since)} ({stop.by}: {stop.reason})"
 
 
 def _override(rollout: Rollout, request: Request) -> str:

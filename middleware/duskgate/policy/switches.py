@@ -1,4 +1,5 @@
-"""What is switched at run time, put on a plan: holds, brownouts called off, gates, and who was seen before.
+"""What is switched at run time, put on a plan: holds, brownouts called off, gates, rollouts that are stopped,
+and who was seen before.
 
 A switch never changes a plan: ``switched`` makes another one, in which every instant is known beforehand
 again. So a hold ends, or a gate's bound is reached, as exactly as any date of the YAML.
@@ -13,8 +14,10 @@ from typing import NamedTuple
 
 from duskgate.policy.accept import Verdict
 from duskgate.policy.build import make_routes, with_lifecycle
+from duskgate.policy.guard import Action, Stop
 from duskgate.policy.lifecycle import Hold, Lifecycle
 from duskgate.policy.plan import WHOLE, Api, Plan, Rule
+from duskgate.policy.rollout import Rollout
 
 
 class Target(NamedTuple):
@@ -50,11 +53,16 @@ Gate = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """Everything that is switched. ``seen`` holds the callers known from before a version's freeze."""
+    """Everything that is switched.
+
+    ``stops`` are those of rollouts, by the api and the version that callers come from. ``seen`` holds the
+    callers known from before a version's freeze.
+    """
 
     holds: Mapping[Target, Hold] = field(default_factory=dict)
     no_brownouts: frozenset[Target] = frozenset()
     gates: Mapping[Gate, Judged] = field(default_factory=dict)
+    stops: Mapping[tuple[str, str], Stop] = field(default_factory=dict)
     seen: Mapping[tuple[str, str], Set[str]] = field(default_factory=dict)
 
     def hold_for(self, rule: Rule) -> Hold | None:
@@ -97,7 +105,21 @@ def _api(api: Api, switches: Switches) -> Api:
 
     rules = changed(api.rules)
     endpoints = api.endpoints.mapped(changed) if api.endpoints is not None else None
-    return replace(api, rules=rules, endpoints=endpoints) if touched else api
+    rollouts = {
+        version: stopped(rollout, switches.stops.get((api.name, version)))
+        for version, rollout in api.rollouts.items()
+    }
+    if not touched and rollouts == api.rollouts:
+        return api
+    return replace(api, rules=rules, endpoints=endpoints, rollouts=MappingProxyType(rollouts))
+
+
+def stopped(rollout: Rollout, stop: Stop | None) -> Rollout:
+    """The rollout as it is while it is stopped."""
+    if stop is None:
+        return rollout
+    paused_at = stop.since if stop.action is Action.PAUSE else None
+    return replace(rollout, halted=stop.action is Action.ROLLBACK, paused_at=paused_at, stop=stop)
 
 
 def _rule(rule: Rule, whole: Rule, switches: Switches) -> Rule:
