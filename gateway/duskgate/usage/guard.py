@@ -124,7 +124,7 @@ def obstacle(rule: Rule, down: bool, old: Counts, now: int) -> str | None:
     """
     phase = rule.lifecycle.phase(now)
     if phase in (Phase.SUNSET, Phase.REMOVED):
-        return f"{rule.version} is past its {phase.value}"
+        return f"{rule.version} is past its {'sunset' if phase is Phase.SUNSET else 'removal'}"
     window = rule.lifecycle.brownout(now)
     if window is not None:
         return f"{rule.version} is in a brownout until {rfc3339(window.end)}"

@@ -18,7 +18,7 @@ def told(rollout: Rollout, request: Request, now: int) -> Iterator[tuple[str, st
     elif rollout.paused_at is not None:
         yield "paused", f"no step after {rfc3339(rollout.paused_at)} counts{_stopped(rollout.stop)}"
     elif rollout.stop is not None:
-        yield "guard", f"tripped, and moved nobody{_stopped(rollout.stop)}"
+        yield "guard", f"tripped, and only said so{_stopped(rollout.stop)}"
     consumer = request.consumer
     for name, listed in (("deny", rollout.deny), ("allow", rollout.allow)):
         if consumer is not None and consumer in listed:
