@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from duskgate.admin.app import AdminApp
+from duskgate.admin.counted import Counted
 from duskgate.admin.following import Following
+from duskgate.admin.guards import Guards
 from duskgate.admin.keeper import Keeper
 from duskgate.config.current import Current
 from tests.policy.world import ms
@@ -29,7 +31,7 @@ apis:
       v1:
         backend: one
         lifecycle: {deprecated: 2026-10-01, sunset: 2027-01-01, accept: {critical_unseen: 1d}}
-      v2: {backend: one}
+      v2: {backend: one, rollout: {to: v1, percent: 5, guard: {max_error_delta: 1%}}}
 """
 
 HOLD = {"target": "accounts/v1", "for": "2d", "reason": "too early", "by": "jane"}
@@ -43,7 +45,8 @@ class Admin:
         config.write_text(YAML.replace("@token", f", token: {token}" if token else ""))
         self.following = Following(Current.start(config, None))
         self.keeper = Keeper(self.following, folder, clock=lambda: NOW)
-        self.app = AdminApp(self.following, self.keeper, folder, lambda: NOW).build()
+        self.guards = Guards(self.following, Counted(folder), lambda: NOW)
+        self.app = AdminApp(self.following, self.keeper, folder, lambda: NOW, guards=self.guards).build()
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -79,6 +82,30 @@ def test_a_hold_brings_the_version_back_and_release_takes_it_away(admin: Admin) 
     assert [(one["by"], one["to"] is None) for one in changes] == [("jane", False), ("joe", True)]
 
 
+def test_a_rollout_is_halted_and_goes_on(admin: Admin) -> None:
+    asked = {"target": "accounts/v2", "by": "jane", "reason": "it smells"}
+    answer = admin.change("halt", asked)
+    entry = {"action": "rollback", "by": "jane", "reason": "it smells", "since": "2027-01-15T00:00:00Z"}
+    assert answer.json() == {"switches": {"rollouts": {"accounts/v2": entry}}}
+    admin.following.refresh()
+    assert admin.following.plan.apis["accounts"].rollouts["v2"].halted
+    assert admin.change("resume", {"target": "accounts/v2", "by": "joe"}).json() == {"switches": {}}
+    admin.following.refresh()
+    assert not admin.following.plan.apis["accounts"].rollouts["v2"].halted
+
+
+def test_it_is_shown_how_guards_stand(admin: Admin) -> None:
+    assert admin.ask("GET", "/api/switches").json()["guards"] == []
+    admin.guards.round()
+    (guard,) = admin.ask("GET", "/api/switches").json()["guards"]
+    assert guard == {
+        "rollout": "accounts/v2",
+        "to": "v1",
+        "verdict": "unknown",
+        "reasons": ["nothing was counted yet"],
+    }
+
+
 def test_everything_that_is_switched_is_shown(admin: Admin) -> None:
     admin.change("brownouts", {"target": "*", "on": False, "by": "jane", "reason": "a bad day"})
     admin.change("notified", {"target": "accounts/v1", "consumer": "acme", "by": "jane"})
@@ -111,6 +138,11 @@ def test_everything_that_is_switched_is_shown(admin: Admin) -> None:
         ("brownouts", {"target": "*", "on": True, "by": "j"}, 409, "are not off"),
         ("brownouts", {"target": "account", "on": False, "by": "j"}, 409, "did you mean 'accounts'"),
         ("notified", {"target": "accounts/v1", "consumer": "acm", "by": "j"}, 409, "did you mean 'acme'"),
+        ("halt", {"target": "accounts/v2", "by": "j"}, 400, "reason"),
+        ("halt", {"target": "accounts/v2", "by": "j", "reason": " "}, 409, "needs a reason"),
+        ("halt", {"target": "accounts/v1", "by": "j", "reason": "x"}, 409, "no rollout; accounts/v2 has"),
+        ("halt", {"target": "accounts", "by": "j", "reason": "x"}, 409, "name a version"),
+        ("resume", {"target": "accounts/v2", "by": "j"}, 409, "is not stopped; stopped are: none"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -117,9 +118,16 @@ class Guards:
             resumed = one is not None and one.stopped and rollout.stop is None
             if one is None or resumed or (one.guard, one.to) != (guard, rollout.to):
                 one = _Watched(guard, rollout.to)
+                self._say_if_powerless(place)
             one.stopped = rollout.stop is not None
             found[place] = one
         return found
+
+    def _say_if_powerless(self, place: Place) -> None:
+        state = self._following.loaded.state
+        if state.exists() and not os.access(state, os.W_OK):
+            key = "/".join(place)
+            logger.warning("the guard of %s can do nothing: server.state, %s, cannot be written", key, state)
 
     def _look(
         self, plan: Plan, place: Place, one: _Watched, counted: Mapping[Place, Counts], now: int
