@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -337,7 +338,7 @@ def test_the_counts_of_all_workers_are_one_and_those_that_are_gone_stay_in_it(tm
 def test_a_backend_is_down_when_all_its_targets_are(tmp_path: Path) -> None:
     counted = Counted(tmp_path)
     alone, both = (
-        Backend("old", tuple(f"http://127.0.0.1:{port}" for port in ports))
+        Backend("old", tuple(f"http://127.0.0.1:{port}" for port in ports), health="/healthz")
         for ports in ((9001,), (9001, 9002))
     )
     assert not counted.down(alone), "nobody has said anything yet"
@@ -346,6 +347,7 @@ def test_a_backend_is_down_when_all_its_targets_are(tmp_path: Path) -> None:
     down = worker(tmp_path)
     assert counted.down(alone), "one worker finds it down"
     assert not counted.down(both)
+    assert not counted.down(replace(alone, health=None)), "it is not probed any more"
     assert not counted.down(None)
     left(down)
     left(up)

@@ -62,7 +62,7 @@ class Counted:
 
     def down(self, backend: Backend | None) -> bool:
         """Whether all targets of a backend are, by the health checks of any worker."""
-        if backend is None:
+        if backend is None or backend.health is None:
             return False
         with self.reading():
             found = MultiProcessCollector(None, path=str(self.run_dir)).collect()  # type: ignore[no-untyped-call]
