@@ -276,7 +276,9 @@ def test_a_paused_rollout_takes_no_further_step(guarded: Guarded) -> None:
     stays = next(user for user in USERS if user not in traffic.moved())
     told = explain("-H", f"X-User-Id: {stays}", "--at", LATER)
     assert "v1, chosen by default" in told
-    assert re.search(r"^paused +no step after .* counts, since .* \(duskgate: errors: v2", told, re.MULTILINE)
+    assert re.search(
+        r"^paused +since .*: no later step counts \(duskgate, .*: errors: v2", told, re.MULTILINE
+    )
     well(guarded.backends["paused-v2"], "v2")
     guarded.resume("paused")
     assert "v2, chosen by rollout" in explain("-H", f"X-User-Id: {stays}", "--at", LATER)

@@ -55,9 +55,9 @@ def test_a_rollout_by_flag_is_halted_too_and_others_go_on() -> None:
 @pytest.mark.parametrize(
     ("action", "rule", "said"),
     [
-        (Action.ROLLBACK, "halted", "nobody is moved, since 2026-03-01T00:00:00Z (duskgate: errors: v2 9%)"),
-        (Action.PAUSE, "paused", "no step after 2026-03-01T00:00:00Z counts, since"),
-        (Action.ALERT, "guard", "tripped, and only said so, since 2026-03-01T00:00:00Z (duskgate: errors"),
+        (Action.ROLLBACK, "halted", "nobody is moved (duskgate, 2026-03-01T00:00:00Z: errors: v2 9%)"),
+        (Action.PAUSE, "paused", "since 2026-03-01T00:00:00Z: no later step counts (duskgate, "),
+        (Action.ALERT, "guard", "tripped, and only said so (duskgate, 2026-03-01T00:00:00Z: errors"),
     ],
 )
 def test_explain_says_that_it_is_stopped_and_why(action: Action, rule: str, said: str) -> None:

@@ -14,11 +14,11 @@ from duskgate.policy.shares import BUCKETS
 def told(rollout: Rollout, request: Request, now: int) -> Iterator[tuple[str, str]]:
     """Each rule and what it found, in their order; also those after the one that decides."""
     if rollout.halted:
-        yield "halted", f"nobody is moved{_stopped(rollout.stop)}"
+        yield "halted", f"nobody is moved{_why(rollout.stop)}"
     elif rollout.paused_at is not None:
-        yield "paused", f"no step after {rfc3339(rollout.paused_at)} counts{_stopped(rollout.stop)}"
+        yield "paused", f"since {rfc3339(rollout.paused_at)}: no later step counts{_why(rollout.stop)}"
     elif rollout.stop is not None:
-        yield "guard", f"tripped, and only said so{_stopped(rollout.stop)}"
+        yield "guard", f"tripped, and only said so{_why(rollout.stop)}"
     consumer = request.consumer
     for name, listed in (("deny", rollout.deny), ("allow", rollout.allow)):
         if consumer is not None and consumer in listed:
@@ -32,8 +32,8 @@ def told(rollout: Rollout, request: Request, now: int) -> Iterator[tuple[str, st
         yield "share", _share(rollout, request, now)
 
 
-def _stopped(stop: Stop | None) -> str:
-    return "" if stop is None else f", since {rfc3339(stop.since)} ({stop.by}: {stop.reason})"
+def _why(stop: Stop | None) -> str:
+    return "" if stop is None else f" ({stop.by}, {rfc3339(stop.since)}: {stop.reason})"
 
 
 def _override(rollout: Rollout, request: Request) -> str:
