@@ -157,7 +157,9 @@ OWN = [
 
 
 @pytest.mark.parametrize(("own", "number"), [case[1:] for case in OWN], ids=[case[0] for case in OWN])
-def test_an_inherited_brownout_comes_neither_before_its_callers_are_told_nor_after_the_sunset(own: str, number: int) -> None:
+def test_an_inherited_brownout_comes_neither_before_its_callers_are_told_nor_after_the_sunset(
+    own: str, number: int
+) -> None:
     one = one_api(INHERITED.format(own=own))
     hits = [hit(one, ms(day), CALLERS[:1], "/x/a") for day in ("2026-11-01", "2026-12-01")]
     assert sum(map(len, hits)) == number

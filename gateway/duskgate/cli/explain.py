@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from duskgate.cli.common import NO, config_argument, fail, load_or_fail, moment, plan_in_force
+from duskgate.cli.common import NO, config_argument, fail, load_or_fail, moment, one_line, plan_in_force
 from duskgate.config import Loaded
 from duskgate.feed.forms import below
 from duskgate.flags import GatewayFlags
@@ -73,7 +73,7 @@ def explain(
     else:
         click.echo(f"{'caller':<22}{who.label}")
         for step in steps:
-            click.echo(f"{step.rule:<22}{step.found}")
+            click.echo(f"{step.rule:<22}{one_line(step.found)}")
     sys.exit(0 if forwarded else NO)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from duskgate.cli.common import config_argument, fail, load_or_fail, moment, span
+from duskgate.cli.common import config_argument, fail, load_or_fail, moment, one_line, span
 from duskgate.config import Loaded
 from duskgate.control.entries import BrokenEntries
 from duskgate.control.operations import NotSwitched, Operations
@@ -123,7 +123,7 @@ def list_(config: Path, as_json: bool) -> None:
         return
     for section, entries in sections.items():
         for key, entry in entries.items():
-            click.echo(f"{section:<14}{key:<32}{_words(entry)}")
+            click.echo(f"{section:<14}{one_line(key):<32}{one_line(_words(entry))}")
 
 
 @switch.command()
@@ -138,7 +138,8 @@ def audit(config: Path, as_json: bool) -> None:
         return
     for one in changes:
         to = "taken away" if one["to"] is None else _words(one["to"])
-        click.echo(f"{one['at']}  {one['by']:<12}{one['section']:<14}{one['key']:<32}{to}")
+        by, key = one_line(one["by"]), one_line(one["key"])
+        click.echo(f"{one['at']}  {by:<12}{one['section']:<14}{key:<32}{one_line(to)}")
 
 
 def _words(entry: Any) -> str:

@@ -72,9 +72,7 @@ def gates(plan: Plan) -> Iterator[tuple[Gate, Rule]]:
 NO_LEDGER = "there is no ledger"
 
 
-def judge(
-    gate: Gate, rule: Rule, facts: Facts | str, plan: Plan, told: Collection[str], now: int
-) -> Judged:
+def judge(gate: Gate, rule: Rule, facts: Facts | str, plan: Plan, told: Collection[str], now: int) -> Judged:
     """Judge a gate at an instant (ms). ``facts`` says why, where nothing is known.
 
     ``told`` are the consumers on record as told. All conditions must be met; of several verdicts the worst

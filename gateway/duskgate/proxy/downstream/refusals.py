@@ -10,7 +10,11 @@ _REFUSALS = {
     400: ("bad-request", "Bad request", "The request is malformed."),
     408: ("request-timeout", "Request timeout", "The request's head did not come in time."),
     414: ("uri-too-long", "URI too long", "The request target is longer than this gateway takes."),
-    431: ("headers-too-large", "Headers too large", "The request's headers are more than this gateway takes."),
+    431: (
+        "headers-too-large",
+        "Headers too large",
+        "The request's headers are more than this gateway takes.",
+    ),
     500: ("internal-error", "Internal error", "The gateway failed. The fault has been logged."),
     505: ("http-version", "HTTP version not supported", "This port speaks HTTP/1.1; see server.http2."),
 }

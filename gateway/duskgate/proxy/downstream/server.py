@@ -58,9 +58,7 @@ class FrontServer(uvicorn.Server):
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
-        front = Front(
-            self._app, self.config, self.server_state, self._limits, self._problem_base, self._tick
-        )
+        front = Front(self._app, self.config, self.server_state, self._limits, self._problem_base, self._tick)
         listeners = [Listener(one, lambda: Http1(front), self._most) for one in sockets or ()]
         for listener in listeners:
             front.on_end = listener.left

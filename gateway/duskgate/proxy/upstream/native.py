@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from duskgate.policy.plan import Backend
 from duskgate.policy.request import Header
+from duskgate.proxy.deadlines import Deadlines
 from duskgate.proxy.upstream.address import Address
 from duskgate.proxy.upstream.backend import repeatable
-from duskgate.proxy.deadlines import Deadlines
 from duskgate.proxy.upstream.pool import Pool
 from duskgate.proxy.upstream.protocol import ConnectionLost, NotSent, UpstreamRequest, UpstreamResponse
 from duskgate.proxy.upstream.response import Response

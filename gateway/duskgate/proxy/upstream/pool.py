@@ -8,9 +8,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from duskgate.policy.plan import Timeouts
+from duskgate.proxy.deadlines import Deadlines
 from duskgate.proxy.upstream.address import Address
 from duskgate.proxy.upstream.connection import Connection
-from duskgate.proxy.deadlines import Deadlines
 from duskgate.proxy.upstream.protocol import ConnectError, Overloaded
 
 
