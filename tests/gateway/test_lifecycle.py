@@ -1,4 +1,4 @@
-"""A real gateway with two workers and a ledger: what dates alone do not decide takes effect in each of them."""
+"""A real gateway with two workers and a ledger: what dates alone do not decide comes to pass in both."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def compiled(lifecycle: models.Lifecycle, seed: int = 0) -> Lifecycle:
 
 
 def _rehearsals(lifecycle: models.Lifecycle, dates: Lifecycle, seed: int) -> list[Window]:
-    """The brownouts of a sunset, but for inherited ones that begin before callers are told of it, or after."""
+    """The brownouts of a sunset, but for inherited ones that begin before callers are told, or after it."""
     if dates.sunset is None:
         return []
     begins = dates.tells_from

@@ -98,5 +98,5 @@ def in_words(length: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text of the YAML, or on record, as it may stand in a line: no control character of it reaches a terminal."""
+    """A text of the YAML or the records as it may stand in a line: without control characters."""
     return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))
