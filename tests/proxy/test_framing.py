@@ -38,7 +38,7 @@ def test_refused_before_any_backend_hears_of_it(proxy: Proxy, request_bytes: byt
 
 
 def test_length_and_chunked_together_are_read_one_way_only(proxy: Proxy) -> None:
-    """RFC 9112 section 6.1: it is refused, or chunked overrides the length and the connection ends afterwards.
+    """RFC 9112 section 6.1: refused, or chunked overrides the length and the connection ends afterwards.
 
     granian applies the second before the gateway sees the request; what counts there is that the backend gets
     one framing, and that nothing behind the body is taken for another request.

@@ -319,7 +319,7 @@ def test_subprotocols_on_several_lines_are_all_offered(gateway: Gateway) -> None
 
 
 def test_notices_on_what_is_accepted(gateway: Gateway) -> None:
-    """Granian 2.8, which serves where HTTP/2 is on, sends no header of an accepted handshake but the subprotocol; docs/what-callers-see.md."""
+    """Granian 2.8 sends no header of an accepted handshake but the subprotocol; docs/what-callers-see.md."""
     answer = handshake(gateway.port, b"/ws/v1/x")
     assert answer.startswith(b"HTTP/1.1 101 ")
     for name, value in NOTICES:

@@ -26,7 +26,9 @@ def counted(
     async def record() -> None:
         recorder = WorkerRecorder(instruments, guarded=lambda: GUARDED)
         rule = PLAN.apis["accounts"].rules[version]
-        exchange = Exchange(status=status, failure=failure, at=at, upstream_seconds=0.03)
+        exchange = Exchange()
+        exchange.status, exchange.failure, exchange.at = status, failure, at
+        exchange.upstream_seconds = 0.03
         exchange.decision = Forward(rule, Phase.ACTIVE, rule.untold[0], b"/", None, "default")
         recorder.record({}, exchange, 0.04)
         recorder.fold()

@@ -10,10 +10,10 @@ from xxhash import xxh64_intdigest
 
 from duskgate.config import guards, models
 from duskgate.config.mistake import Mistake
-from duskgate.config.scalars import LAST_MS, After, instant_of
+from duskgate.config.scalars import After, instant_of
 from duskgate.config.tree import suggest
 from duskgate.policy.addresses import Network, Peers
-from duskgate.policy.instants import rfc3339
+from duskgate.policy.instants import LAST_MS, rfc3339
 from duskgate.policy.rollout import ALWAYS, Override, Ring, Rollout
 from duskgate.policy.shares import Share, buckets
 from duskgate.policy.sticky import BY_CONSUMER, ByAddress, ByCookie, ByHeader, Sticky

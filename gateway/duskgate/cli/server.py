@@ -98,14 +98,15 @@ class SharedSocketServer(DrainingServer):
         self._most = settings.max_connections
 
     def _init_shared_socket(self) -> None:
-        self._ssp, self._shd, self._sso = self._listening, None, None  # what every worker is given
+        given: Any = self._listening
+        self._ssp, self._shd, self._sso = given, None, None  # what every worker is given
 
     def _drop_shared_socket(self) -> None:
         """It is closed by whoever opened it."""
 
     def run(self, load: LoadApp) -> None:
         """Serve until told to stop."""
-        loader = Serving(load, self._most, self._problem_base)
+        loader: Any = Serving(load, self._most, self._problem_base)
         self.serve(spawn_target=_serve_worker, target_loader=loader, wrap_loader=False)
 
 

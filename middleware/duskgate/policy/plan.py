@@ -224,7 +224,8 @@ class Plan:
 
     ``digest`` names the YAML it was compiled from. ``read`` are the request headers that callers, versions
     and flags are told by, in lower case. ``flag_headers`` are the attributes that flags get from headers,
-    each with its header in lower case. ``guarded`` are the versions, as (api, version), that a guard compares.
+    each with its header in lower case. ``guarded`` are the versions, as (api, version), that a guard
+    compares.
     """
 
     digest: str

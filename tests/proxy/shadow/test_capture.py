@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from duskgate.middleware.exchange import Exchange
 from duskgate.policy import decide, request
 from duskgate.policy.decision import Forward
 from duskgate.proxy.shadow.capture import Capture, Sample
 from duskgate.proxy.upstream.protocol import UpstreamRequest
 from tests.policy.world import one_api
+from tests.stack import exchange_with
 
 PLAN = one_api(
     "{path: '/api/{version}', default: v1, versions:"
@@ -50,7 +50,7 @@ async def passed(
     decision = decide(PLAN, asked, {}, 0)
     assert isinstance(decision, Forward)
     assert decision.rule.shadow is not None
-    exchange = Exchange(plan=PLAN, request=asked, decision=decision)
+    exchange = exchange_with(PLAN, asked, decision)
     exchange.failure = failure
     sample = Sample({}, exchange, PLAN, asked, decision.rule, decision.target, decision.rule.shadow, [])
     outgoing = UpstreamRequest("POST", decision.target, [], body)

@@ -26,7 +26,7 @@ class Framing(Enum):
 
 
 class DateLine:
-    """The ``Date`` of this second, formatted once for each: an origin's is missing, RFC 9110 section 6.6.1."""
+    """The ``Date`` of this second, formatted once for each, for answers without: RFC 9110 section 6.6.1."""
 
     def __init__(self) -> None:
         self._second = 0

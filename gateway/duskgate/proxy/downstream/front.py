@@ -48,7 +48,7 @@ class Front:
 
     def handed_over(self, connection: Connection) -> None:
         """Another protocol has taken it, which tells its end by ``on_end``."""
-        self.state.connections.discard(connection)  # type: ignore[arg-type]
+        self.state.connections.discard(connection)
         self._deadlines.remove(connection)
 
     def left(self, connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """One caller's connection: HTTP/1.1 (RFC 9112), parsed by llhttp, one request answered after the other.
 
-Data flows at the slower side's pace: reading pauses while nobody takes a body, and while requests wait for the
-one before them to be answered.
+Data flows at the slower side's pace: reading pauses while nobody takes a body, and while requests wait for
+the one before them to be answered.
 """
 
 from __future__ import annotations

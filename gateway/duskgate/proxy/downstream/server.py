@@ -35,7 +35,7 @@ class FrontServer(uvicorn.Server):
         tick: float = TICK,
     ) -> None:
         config = uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             lifespan="on",
             interface="asgi3",
             log_config=None,

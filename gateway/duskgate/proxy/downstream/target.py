@@ -1,13 +1,13 @@
-"""Request lines: the four forms of a target, and methods that the parser does not know (RFC 9112 section 3)."""
+"""Request lines (RFC 9112 section 3): the four forms of a target, and methods unknown to the parser."""
 
 from __future__ import annotations
 
 import re
 
 _PARSED = frozenset(
-    b"ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE"
-    b" NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE"
-    b" UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
+    b"ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL"
+    b" MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE"
+    b" SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
 )
 """The methods of llhttp."""
 
