@@ -23,6 +23,8 @@ from duskgate.proxy.downstream.refusals import refusal
 from duskgate.proxy.downstream.target import METHODS, read_target, with_known_method
 from duskgate.proxy.downstream.websocket import hand_over, is_handshake
 
+_SERVED = frozenset(("1.1", "1.0"))
+
 
 class Refused(Exception):
     """The head asks for more than there is; ``status`` says so."""
@@ -157,13 +159,16 @@ class Http1(asyncio.Protocol):
             raise Refused(431)
         if len(self._target) > limits.target:
             raise Refused(414)
+        version = parser.get_http_version()
+        if version not in _SERVED:
+            raise Refused(505)
         path, query, authority = read_target(self._target)
         if authority is not None:
             headers = [(b"host", authority), *(header for header in headers if header[0] != b"host")]
         text = path.decode("latin-1")
         scope = {
             **self._base,
-            "http_version": parser.get_http_version(),
+            "http_version": version,
             "method": self._method or METHODS[parser.get_method()],
             "path": unquote(text) if "%" in text else text,
             "raw_path": path,
