@@ -196,7 +196,6 @@ def on_uvicorn(config: Path, port: int, clock: Clock = system_clock) -> Iterator
             upstreams,
             observed,
             clock=clock,
-            trusted_proxies=server.trusted_proxies,
             max_request_body=server.max_request_body,
             end_streams_after_sunset=server.end_streams_after_sunset,
         )

@@ -17,6 +17,10 @@ _ADD_LEDGER = "(add the section ledger)"
 
 def advice(document: models.Document) -> Advice:
     """Each place that deserves a warning, and why. Only for a document without findings."""
+    for index, step in enumerate(document.identity):
+        if step.jwt is not None and step.jwt.unverified:
+            reason = "anybody can write such a token, and be taken for anybody"
+            yield ("identity", index, "jwt", "unverified"), reason
     found = [*_of_versions(document), *_of_endpoints(document)]
     for whole, place in found:
         yield from _lifecycle(document, whole, place)

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from duskgate.config import dates, guards, inherit, models, providers, rollouts
+from duskgate.config import dates, guards, identity, inherit, models, providers, rollouts
 from duskgate.config.mistake import Mistake
 from duskgate.config.tree import Path as Place
 from duskgate.config.tree import suggest
 from duskgate.policy.build import make_successor_parts
 from duskgate.policy.trie import TemplateError, Trie, parse_template
-
-OWN_LABELS = frozenset(("anonymous", "other", "none"))
-"""What stands in metrics and the ledger where no consumer's name does."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ def findings(
     for the middleware inside an application, which needs no backends.
     """
     yield from _ports(document)
-    yield from _consumers(document)
+    yield from _identity(document, folder)
     yield from _rings(document)
     yield from _tls(document, folder)
     if document.flags is not None:
@@ -83,22 +80,9 @@ def _ports(document: models.Document) -> Iterator[Finding]:
         yield Finding(("server", "rehearsal"), "needs admin.token to know who may ask", "set admin.token")
 
 
-def _consumers(document: models.Document) -> Iterator[Finding]:
-    headers = {step.header.lower() for step in document.identity if step.header}
-    owner: dict[tuple[str, str], str] = {}
-    for name, consumer in document.consumers.items():
-        if name in OWN_LABELS:
-            yield Finding(("consumers", name), f"{name} is what Duskgate itself calls some callers")
-        for header, value in consumer.match.items():
-            at: Place = ("consumers", name, "match", header)
-            if header.lower() not in headers:
-                hint = suggest(header, [step.header for step in document.identity if step.header])
-                yield Finding(
-                    at, f"{header} is not among the headers of identity", hint or "add it to identity"
-                )
-            if (header.lower(), value) in owner:
-                yield Finding(at, f"the consumer {owner[header.lower(), value]} has the same value")
-            owner.setdefault((header.lower(), value), name)
+def _identity(document: models.Document, folder: Path) -> Iterator[Finding]:
+    for mistake in identity.mistakes(document, folder):
+        yield Finding(mistake.path, mistake.reason, mistake.hint)
 
 
 def _flags(flags: models.Flags, identity: Sequence[models.CallerName]) -> Iterator[Finding]:

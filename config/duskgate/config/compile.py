@@ -10,6 +10,7 @@ from types import MappingProxyType
 from xxhash import xxh64_intdigest
 
 from duskgate.config import dates, inherit, models, rollouts, shadows
+from duskgate.config import identity as identities
 from duskgate.policy.build import (
     flag_names,
     make_routes,
@@ -20,14 +21,12 @@ from duskgate.policy.build import (
     version_shape,
     version_texts,
 )
-from duskgate.policy.identify import digest
+from duskgate.policy.callers import ByCertificate
 from duskgate.policy.lifecycle import NEVER_ENDS
 from duskgate.policy.plan import (
     WHOLE,
     Api,
     Backend,
-    Caller,
-    Consumer,
     Identity,
     Plan,
     Rule,
@@ -50,11 +49,11 @@ from duskgate.policy.trie import Trie, parse_template
 
 def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: bytes, folder: Path) -> Plan:
     """Compile a document that ``check.findings`` found nothing wrong with."""
-    identity = _identity(document, identity_key)
-    callers = tuple(caller.name for caller in identity.callers)
+    identity = identities.compiled(document, identity_key, folder)
     told_flags = document.flags.attributes if document.flags is not None else {}
     headers = tuple(told_flags.values())
-    apis = {name: _api(document, name, api, callers, headers) for name, api in document.apis.items()}
+    apis = {name: _api(document, name, api, identity, headers) for name, api in document.apis.items()}
+    believed = frozenset(one.key for one in identity.callers if isinstance(one, ByCertificate))
     return Plan(
         digest=digest_of_yaml,
         apis=MappingProxyType(apis),
@@ -65,7 +64,7 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
         identity=identity,
         problem_base=document.server.problem_types,
         read=frozenset(
-            [caller.key for caller in identity.callers]
+            [*believed, *(name.lower().encode() for name in identity.sent)]
             + [one.key for api in apis.values() for one in api.resolvers if isinstance(one, HeaderResolver)]
             + [header.lower().encode() for header in headers]
             + [
@@ -83,22 +82,8 @@ def compile_plan(document: models.Document, digest_of_yaml: str, identity_key: b
             if rollout.guard is not None
             for one in (version, rollout.to)
         ),
+        believed=believed,
     )
-
-
-def _identity(document: models.Document, key: bytes) -> Identity:
-    callers = tuple(
-        Caller(step.header, step.header.lower().encode(), step.secret)
-        for step in document.identity
-        if step.header is not None
-    )
-    known = {
-        (header.lower().encode(), digest(key, header.lower().encode(), value.encode())): name
-        for name, consumer in document.consumers.items()
-        for header, value in consumer.match.items()
-    }
-    consumers = {name: Consumer(name, one.contact, one.critical) for name, one in document.consumers.items()}
-    return Identity(callers, MappingProxyType(consumers), MappingProxyType(known), key)
 
 
 def _backend(name: str, backend: models.Backend, folder: Path) -> Backend:
@@ -153,7 +138,7 @@ def _api(
     document: models.Document,
     name: str,
     api: models.Api,
-    callers: tuple[str, ...],
+    identity: Identity,
     told_flags: tuple[str, ...],
 ) -> Api:
     resolvers = _resolvers(api)
@@ -167,7 +152,7 @@ def _api(
     }
     moved = moving.get(api.default) if api.default is not None else None
     vary = vary_on(resolvers)
-    maker = _Rules(document, name, api, vary, callers, told_flags, tuple(moving.values()))
+    maker = _Rules(document, name, api, vary, identity, told_flags, tuple(moving.values()))
     rules = {version: maker.rule(version, None) for version in api.versions}
     return Api(
         name=name,
@@ -194,7 +179,7 @@ class _Rules:
     name: str
     api: models.Api
     vary: tuple[str, ...]
-    callers: tuple[str, ...]
+    identity: Identity
     told_flags: tuple[str, ...]
     rollouts: tuple[Rollout, ...]
 
@@ -214,7 +199,8 @@ class _Rules:
             dates.compiled(written, seed) if written is not None else NEVER_ENDS,
             rewrite=source.rewrite.rstrip("/").encode() if source.rewrite is not None else None,
             vary=self.vary,
-            callers=self.callers,
+            callers=self.identity.sent,
+            unseen=self.identity.unseen,
             told_flags=self.told_flags,
             successor=_successor(self.api, written, endpoint),
             methods=endpoint.methods if endpoint is not None else (),

@@ -12,9 +12,6 @@ Pending = Iterator[tuple[Path, str]]
 
 def pending(document: Document) -> Pending:
     """Each key in use that changes nothing, and why."""
-    for index, caller in enumerate(document.identity):
-        if caller.jwt is not None:
-            yield ("identity", index, "jwt"), "tokens are not read yet; callers are named by headers only"
     yield from _consumers(document)
 
 

@@ -249,6 +249,29 @@ def _web_url(value: Any) -> str:
     return text
 
 
+def _jwks(value: Any) -> str:
+    """Keys decide who a caller is, so nobody on the way may change them."""
+    text = _text(value, "write the URL or the file of a key set")
+    if "://" not in text:
+        return text
+    url = _web_url(text)
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise bad("credentials do not belong in a URL")
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise bad(f"{text!r} could be changed on the way: https://, or http:// to this machine itself")
+    return url
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """One text, or several."""
+    several = value if isinstance(value, list) else [value]
+    texts = tuple(_text(item, "takes a text, or a list of texts") for item in several)
+    if not all(texts):
+        raise bad("must not be empty")
+    return texts
+
+
 def _contact(value: Any) -> str:
     text = _text(value, "write a URL, such as mailto:api@example.com")
     if re.fullmatch(r"mailto:[^\s@<>\"\x00-\x1f]+@[^\s@<>\"\x00-\x1f]+", text):
@@ -329,6 +352,19 @@ Address = Annotated[Listen, BeforeValidator(_listen), _words(r":\d{1,5}$", "127.
 Peer = Annotated[Network, BeforeValidator(_network), _words(r"^[0-9a-fA-F:.]+(/\d+)?$", "10.0.0.0/8")]
 FieldPath = Annotated[str, BeforeValidator(_field_path), _words(r"^\$", "$.items[*].id", "$..updated_at")]
 Tolerance = Annotated[str, BeforeValidator(_tolerance), WithJsonSchema({"type": ["number", "string"]})]
+Jwks = Annotated[str, BeforeValidator(_jwks), _words(r".", "https://id.example.com/jwks", "keys.json")]
+Texts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_texts),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ]
+        }
+    ),
+]
 Contact = Annotated[str, BeforeValidator(_contact), _words(r"^(mailto:|https://)", "mailto:api@example.com")]
 WebUrl = Annotated[str, BeforeValidator(_web_url), _words(r"^https?://", "https://docs.example.com")]
 Url = Annotated[str, BeforeValidator(_url), _words(r"^(https?://|unix:/)", "http://127.0.0.1:9001")]

@@ -18,13 +18,17 @@ from duskgate.feed.forms import below
 from duskgate.flags import GatewayFlags
 from duskgate.flags.overrides import OVERRIDE
 from duskgate.middleware.clock import system_clock
+from duskgate.policy.addresses import parsed
 from duskgate.policy.attributes import flag_attributes
+from duskgate.policy.callers import ByToken
 from duskgate.policy.decide import flags_for
 from duskgate.policy.decision import Forward
 from duskgate.policy.explain import Step
 from duskgate.policy.explain import explain as explained
-from duskgate.policy.identify import Who, identify
+from duskgate.policy.explain_caller import explain_caller
+from duskgate.policy.identify import Who, no_claim, reads_tokens
 from duskgate.policy.instants import rfc3339
+from duskgate.policy.plan import Identity
 from duskgate.policy.request import Request, request
 from duskgate.policy.route import Route, route
 
@@ -52,7 +56,7 @@ def explain(
     """Say what happens to METHOD URL and why, rule by rule. Exit status 1: it would not be forwarded."""
     loaded = load_or_fail(config)
     asked = _request(method, url, headers, peer)
-    who = identify(loaded.plan.identity, asked.fields)
+    who, naming = _named(loaded.plan.identity, asked)
     asked = asked._replace(consumer=who.consumer, caller=who.label, key=who.key)
     values, because = _flags(loaded, asked, who)
     plan = plan_in_force(loaded)
@@ -62,6 +66,7 @@ def explain(
     feed = loaded.document.feed
     if feed.enabled and below(feed.path, asked.path) is not None:
         forwarded, name, steps = False, "Feed", [Step("feed", "answered by the notice feed")]
+    steps = [*naming, *steps]
     if as_json:
         answer = {
             "decision": name,
@@ -75,6 +80,36 @@ def explain(
         for step in steps:
             click.echo(f"{step.rule:<22}{one_line(step.found)}")
     sys.exit(0 if forwarded else NO)
+
+
+def _named(identity: Identity, asked: Request) -> tuple[Who, list[Step]]:
+    """The caller. Tokens are verified by the keys in files; no URL is asked for any."""
+    if not reads_tokens(identity):
+        return explain_caller(identity, asked, no_claim, lambda step: "")
+    from duskgate.tokens import Tokens
+
+    found = _Reasons()
+    tokens = Tokens(identity, found, network=False)
+    return explain_caller(identity, asked, tokens.claim, found.why)
+
+
+class _Reasons:
+    """Hears why tokens name nobody."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def refused(self, way: str, reason: str) -> None:
+        self._last[way] = reason
+
+    def loaded(self, way: str, good: bool, keys: int) -> None: ...
+
+    def why(self, step: ByToken) -> str:
+        """What was wrong with the last token of a step."""
+        reason = self._last.get(step.tag.decode())
+        if reason == "no-keys" and step.jwks is not None:
+            return f"it cannot be verified here: explain does not ask {step.jwks} for keys"
+        return f"it is refused ({reason})" if reason is not None else "it is no bearer token"
 
 
 def _flags(loaded: Loaded, asked: Request, who: Who) -> tuple[Mapping[str, bool], Mapping[str, str]]:
@@ -110,6 +145,8 @@ def _reason(variant: str, who: Who) -> str:
 
 
 def _request(method: str, url: str, headers: tuple[str, ...], peer: str) -> Request:
+    if peer and parsed(peer) is None:
+        fail(f"--peer: {peer!r} is not an address")
     lines = []
     for header in headers:
         name, colon, value = header.partition(":")

@@ -89,8 +89,8 @@ class _Answer:
             await self._respond(200, [*_described(form), *headers], document.body)
 
     async def _mine(self, asked: Asked, form: Form, now: int) -> None:
-        names = [caller.name for caller in self.plan.identity.callers]
-        if not names:
+        names = self.plan.identity.sent
+        if not self.plan.identity.callers:
             await self._refuse(_NOBODY)
             return
         vary = _vary(asked, names)
@@ -177,13 +177,17 @@ _OVERLOADED = Problem(
 
 
 def _unidentified(names: Sequence[str], vary: Sequence[Header]) -> Problem:
-    """Which headers name a caller; the challenge is one, since a 401 needs one (RFC 9110 section 15.5.2)."""
+    """Which headers name a caller; the challenge is one, since a 401 needs one (RFC 9110 section 15.5.2).
+
+    There are none where only certificates or addresses do.
+    """
     either = " or ".join(names)
+    what = f"Send what names you to the api: {either}." if names else "Nothing in this request names you."
     return Problem(
         401,
         "unidentified",
         "Who is calling?",
-        f"This page is about one caller. Send what names you to the api: {either}.",
+        f"This page is about one caller. {what}",
         {"headers": list(names)},
         (_NO_STORE, *vary, (b"www-authenticate", f'Header names="{" ".join(names)}"'.encode("latin-1"))),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from duskgate.feed import Feed, FeedMiddleware
 from duskgate.middleware import (
@@ -20,10 +20,11 @@ from duskgate.middleware import (
 )
 from duskgate.middleware.asgi import ASGIApp
 from duskgate.middleware.clock import Clock, shifted, system_clock
+from duskgate.policy.identify import ReadClaim, no_claim
 from duskgate.policy.plan import Plan
 from duskgate.proxy.ending import StreamEnding
 from duskgate.proxy.forward import ForwardApp
-from duskgate.proxy.headers import Network, RequestHeaders
+from duskgate.proxy.headers import RequestHeaders
 from duskgate.proxy.shadow.shadows import Shadows
 from duskgate.proxy.upstream.protocol import Upstream
 
@@ -36,7 +37,7 @@ def build_app(
     flags: FlagSource | None = None,
     clock: Clock = system_clock,
     clock_shift: int = 0,
-    trusted_proxies: Iterable[Network] = (),
+    claim: ReadClaim = no_claim,
     max_request_body: int | None = None,
     end_streams_after_sunset: int | None = None,
     rehearsal_key: bytes = b"",
@@ -47,19 +48,19 @@ def build_app(
 
     ``clock_shift``: decide as if it were so many ms later than ``clock`` says, and say so on every answer.
     ``end_streams_after_sunset`` is in ms, ``None`` for never. ``rehearsal_key`` lets callers who have it ask
-    about other moments; without one nobody may. ``feed`` is the notice feed, if there is one.
-    Without ``shadows`` no copies are sent.
+    about other moments; without one nobody may. ``claim`` verifies tokens. ``feed`` is the notice feed, if
+    there is one. Without ``shadows`` no copies are sent.
     """
     now = shifted(clock, clock_shift)
     ending = StreamEnding(end_streams_after_sunset, now)
-    headers = RequestHeaders(trusted_proxies)
+    headers = RequestHeaders()
     forward: ASGIApp = ForwardApp(upstreams, headers, max_request_body, ending, shadows)
     app: ASGIApp = RefusalMiddleware(forward, now)
     app = DecisionMiddleware(app, flags, now)
     if feed is not None:
         app = FeedMiddleware(app, feed, now)
     app = RequestCheckMiddleware(app, refuse=RefusalMiddleware(forward, now))
-    app = IdentityMiddleware(app, plan)
+    app = IdentityMiddleware(app, plan, claim)
     if rehearsal_key:
         app = RehearsalMiddleware(app, rehearsal_key, clock)  # a signature is good for real time
     app = ErrorsMiddleware(app)

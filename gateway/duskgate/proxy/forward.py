@@ -85,7 +85,7 @@ class ForwardApp:
         outgoing = UpstreamRequest(
             request.method,
             decision.target,
-            self.headers.for_backend(scope, decision.renamed or request, plan.read, decision.rule.hidden),
+            self.headers.for_backend(scope, decision.renamed or request, plan, decision.rule.hidden),
             body.chunks() if body.has_content else None,
         )
         if decision.rule.shadow is not None and self.shadows is not None:

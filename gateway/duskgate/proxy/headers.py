@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from duskgate.middleware.asgi import Scope
+from duskgate.policy.plan import Plan
 from duskgate.policy.request import Header, Request
 from duskgate.policy.shadow import MARKER
 
@@ -52,10 +52,6 @@ _DROP_FROM_TRUSTED = _HOP_BY_HOP | {b"expect"}
 LONGEST_KEPT = 256
 """Bytes of the longest host for which the forwarding headers are kept in mind."""
 
-_NONE: frozenset[bytes] = frozenset()
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 def _nominated(headers: Iterable[Header]) -> frozenset[bytes]:
     """Header names that ``Connection`` makes hop-by-hop for this message."""
@@ -82,48 +78,33 @@ def response_headers(headers: Sequence[Header]) -> list[Header]:
 
 
 class RequestHeaders:
-    """Makes the headers for a backend; knows which peers' forwarding headers are believed."""
+    """Makes the headers for a backend."""
 
-    def __init__(self, trusted: Iterable[Network]) -> None:
-        networks = tuple(trusted)
-
-        def believed(peer: str) -> bool:
-            try:
-                address = ipaddress.ip_address(peer)
-            except ValueError:
-                return False
-            return any(address in network for network in networks)
-
-        self._any_trusted = bool(networks)
-        self._believed = lru_cache(maxsize=4096)(believed)
+    def __init__(self) -> None:
         self._written = lru_cache(maxsize=4096)(forwarding_headers)
 
     def for_backend(
-        self, scope: Scope, request: Request, read: frozenset[bytes] = _NONE, hidden: frozenset[bytes] = _NONE
+        self, scope: Scope, request: Request, plan: Plan, hidden: frozenset[bytes] = frozenset()
     ) -> list[Header]:
-        """The request's headers as the backend gets them.
-
-        ``read`` are the headers that the gateway's own rules read, and ``hidden`` those that are only for it.
-        """
-        headers, fields = request.headers, request.fields
-        client = scope.get("client")
-        peer: str = client[0] if client else ""
-        trusted = self._any_trusted and self._believed(peer)
+        """The request's headers as the backend gets them. ``hidden`` are those that are only for the gateway."""
+        headers, fields, trusted = request.headers, request.fields, request.trusted
         drop = _DROP_FROM_TRUSTED if trusted else _DROP_FROM_STRANGERS
         if hidden:
             drop = drop | hidden
+        if plan.believed and not trusted:
+            drop = drop | plan.believed
         if b"connection" in fields and fields[b"connection"] not in _NOMINATES_NONE:
             drop = drop | _nominated(headers)
         out = [header for header in headers if header[0] not in drop]
         if b"_" in b" ".join(fields):
-            out = without_shadows(out, read)
+            out = without_shadows(out, plan.read)
         if len(fields) != len(headers):
             out = joined(out)
         host = fields.get(b"host", b"")
         if not host and b"host" not in fields:
             out.append((b"host", b""))  # HTTP/1.0 needs none, and HTTP/1.1 one at least: RFC 9112 section 3.2
         write = self._written if len(host) <= LONGEST_KEPT else forwarding_headers
-        written = write(peer, scope["scheme"], host, scope["http_version"])
+        written = write(request.peer, scope["scheme"], host, scope["http_version"])
         if not trusted:
             out += written
         else:

@@ -17,6 +17,7 @@ from duskgate.feed.memory_file import MemoryFile
 from duskgate.flags import GatewayFlags, InvalidFlags
 from duskgate.policy.plan import Backend, Plan
 from duskgate.proxy.run_dir import LAST_GOOD_CONFIG, LAST_GOOD_FLAGS, LAST_GOOD_OVERRIDES, SEEN
+from duskgate.proxy.tokens import TokensInForce
 from duskgate.proxy.upstream.backend import BackendUpstream, Observer
 from duskgate.proxy.upstream.httpx import HttpxTransport
 from duskgate.proxy.upstream.native import NativeTransport
@@ -94,10 +95,11 @@ def _upstream(backend: Backend, observer: Observer) -> BackendUpstream:
     return BackendUpstream(backend, make, observer)
 
 
-def _fixed(loaded: Loaded, name: str) -> dict[str, object] | None:
-    """What of a section takes effect at the next start only."""
+def _at_start(loaded: Loaded, name: str) -> object:
+    """The part of a section that counts only at the start."""
     section = getattr(loaded.document, name)
-    return section.model_dump(exclude=IN_THE_PLAN if name == "flags" else None) if section else None
+    left_out = {"server": {"trusted_proxies"}, "flags": IN_THE_PLAN}.get(name, set())
+    return section.model_dump(exclude=left_out) if section is not None else None
 
 
 class State:
@@ -123,6 +125,7 @@ class State:
             good_overrides=run_dir / LAST_GOOD_OVERRIDES if run_dir is not None else None,
         )
         self.upstreams = Upstreams(loaded.plan.backends, BackendMetrics(instruments))
+        self.tokens = TokensInForce(loaded.plan.identity, instruments, run_dir)
         self._note("config", good=not self.current.rejected)
         self._note("switches", good=not self.in_force.broken)
         if self.flags is not None:
@@ -159,6 +162,7 @@ class State:
             return
         if result:
             self.in_force.take_over(self.current.loaded)
+            self.tokens.take_over(self.current.loaded.plan.identity)
             self._say(before, self.current.loaded)
         self._note("config", good=result)
 
@@ -185,7 +189,7 @@ class State:
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)
         for name in ("server", "admin", "flags", "ledger", "feed"):
-            if _fixed(before, name) != _fixed(now, name):
+            if _at_start(before, name) != _at_start(now, name):
                 logger.warning("changes to %s take effect at the next start", name)
 
     def _refresh_flags(self) -> bool:

@@ -102,9 +102,7 @@ class WebSockets:
         if not isinstance(decision, Forward) or request is None or plan is None:
             raise RuntimeError("a WebSocket was to be relayed that is not to be forwarded")
         upstream = self.upstreams[decision.rule.backend]
-        headers = self.headers.for_backend(
-            scope, decision.renamed or request, plan.read, decision.rule.hidden
-        )
+        headers = self.headers.for_backend(scope, decision.renamed or request, plan, decision.rule.hidden)
         return upstream, upstream.websocket(decision.target, headers, subprotocols(request))
 
     async def _relay(self, relay: _Relay, exchange: Exchange) -> End:

@@ -66,6 +66,7 @@ class Worker:
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        await asyncio.to_thread(state.tokens.wait)
         loop = asyncio.get_running_loop()
         if state.flags is not None:
             await state.flags.ready(FLAGS_SECONDS)
@@ -82,6 +83,7 @@ class Worker:
             await asyncio.wait(self._relays, timeout=CLOSE_SECONDS)
         if shadows is not None:
             await shadows.aclose()
+        state.tokens.close()
         await state.upstreams.aclose()
         if state.flags is not None:
             await state.flags.aclose()
@@ -106,7 +108,7 @@ class Worker:
             recorder,
             flags=state.flags,
             clock_shift=self.clock_shift,
-            trusted_proxies=server.trusted_proxies,
+            claim=state.tokens.claim,
             max_request_body=server.max_request_body,
             end_streams_after_sunset=server.end_streams_after_sunset,
             feed=_feed(state),
@@ -120,9 +122,8 @@ class Worker:
         if self.clock_shift:
             return None
         loaded = state.current.loaded
-        headers = RequestHeaders(loaded.document.server.trusted_proxies)
         comparer = ComparerProcess(loaded.state.absolute())
-        return Shadows(state.upstreams, headers, comparer, ShadowMetrics(instruments), system_clock)
+        return Shadows(state.upstreams, RequestHeaders(), comparer, ShadowMetrics(instruments), system_clock)
 
     def _mark(self, *, ready: bool) -> None:
         if self.run_dir is None:

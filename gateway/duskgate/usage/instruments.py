@@ -94,6 +94,25 @@ class Instruments:
             ("flag", "error"),
             registry=registry,
         )
+        self.tokens_refused = Counter(
+            "duskgate_tokens_refused_total",
+            "Tokens that could not name a caller, by reason.",
+            ("way", "reason"),
+            registry=registry,
+        )
+        self.token_key_loads = Counter(
+            "duskgate_token_key_loads_total",
+            "Times a worker read the keys that verify tokens, or could not.",
+            ("way", "result"),
+            registry=registry,
+        )
+        self.token_keys = Gauge(
+            "duskgate_token_keys",
+            "Keys that a worker can verify tokens with.",
+            ("way",),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self.flag_provider_up = Gauge(
             "duskgate_flag_provider_up",
             "0 while a worker gets no answers from the provider of flags, else 1; only if it is elsewhere.",

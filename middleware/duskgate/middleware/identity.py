@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from duskgate.middleware.asgi import ASGIApp, Receive, Scope, Send, raw_path
 from duskgate.middleware.exchange import exchange_of
-from duskgate.policy.identify import ANONYMOUS, Who, identify
+from duskgate.policy.callers import ByHeader
+from duskgate.policy.identify import ANONYMOUS, ReadClaim, Who, identify, no_claim
 from duskgate.policy.plan import Identity, Plan
-from duskgate.policy.request import Request
+from duskgate.policy.request import Header, Request
 
 REMEMBERED = 4096
 LONGEST = 256
@@ -20,11 +21,13 @@ class IdentityMiddleware:
     """Puts the plan in force, the request's facts and its caller into the exchange.
 
     ``plan`` gives the plan in force; asking once here lets a reload never change a request half way.
+    ``claim`` verifies tokens: without it none names a caller.
     """
 
-    def __init__(self, app: ASGIApp, plan: Callable[[], Plan]) -> None:
+    def __init__(self, app: ASGIApp, plan: Callable[[], Plan], claim: ReadClaim = no_claim) -> None:
         self.app = app
         self.plan = plan
+        self.claim = claim
         self._known: dict[bytes, Who] = {}
         self._known_of: Identity | None = None
 
@@ -33,9 +36,10 @@ class IdentityMiddleware:
         plan = exchange.plan = self.plan()
         headers = scope["headers"]
         fields = dict(headers)
-        exchange.who = who = self._who(plan.identity, fields)
-        method = scope.get("method", "GET")  # a WebSocket handshake is a GET, RFC 6455 section 4.1
         client = scope.get("client")
+        peer = client[0] if client else ""
+        exchange.who = who = self._who(plan.identity, fields, headers, peer)
+        method = scope.get("method", "GET")  # a WebSocket handshake is a GET, RFC 6455 section 4.1
         exchange.request = Request(
             method,
             raw_path(scope),
@@ -44,18 +48,22 @@ class IdentityMiddleware:
             fields,
             who.consumer,
             who.label,
-            peer=client[0] if client else "",
-            key=who.key,
+            peer,
+            plan.identity.peers.trusts(peer),
+            who.key,
         )
         await self.app(scope, receive, send)
 
-    def _who(self, identity: Identity, fields: dict[bytes, bytes]) -> Who:
+    def _who(
+        self, identity: Identity, fields: dict[bytes, bytes], headers: Sequence[Header], peer: str
+    ) -> Who:
         """``identify``, remembered for callers named by the first header: most are."""
         if not identity.callers:
             return ANONYMOUS
-        value = fields.get(identity.callers[0].key)
+        first = identity.callers[0]
+        value = fields.get(first.key) if isinstance(first, ByHeader) else None
         if not value or len(value) > LONGEST:
-            return identify(identity, fields)
+            return identify(identity, fields, headers, peer, self.claim)
         if self._known_of is not identity or len(self._known) >= REMEMBERED:
             self._known, self._known_of = {}, identity
         who = self._known.get(value)

@@ -44,6 +44,7 @@ def make_rule(
     vary: Sequence[str] = (),
     callers: Sequence[str] = (),
     told_flags: Sequence[str] = (),
+    unseen: bool = False,
     successor: Successor | None = None,
     methods: Sequence[str] = (),
     shadow: Shadow | None = None,
@@ -54,13 +55,15 @@ def make_rule(
     """Compile a rule.
 
     ``vary``: headers that choose versions; ``callers``: headers that name the caller; ``told_flags``: headers
-    that flags are told of.
+    that flags are told of. ``unseen``: callers are named by what is in no header of theirs, so that a shared
+    cache cannot tell them apart where it matters.
     """
     everyone = tuple(vary) if not lifecycle.personal else tuple(dict.fromkeys((*vary, *callers)))
     flagged = tuple(dict.fromkeys((*vary, *callers, *told_flags, *routing)))
 
     def pair(told: bool, sunset: int | None = None, no_store: bool = False) -> tuple[Marks, Marks]:
-        plain = mark(lifecycle, told=told, vary=everyone, no_store=no_store, sunset=sunset)
+        apart = unseen and lifecycle.personal
+        plain = mark(lifecycle, told=told, vary=everyone, private=apart, no_store=no_store, sunset=sunset)
         return plain, mark(lifecycle, told=told, vary=flagged, private=True, no_store=no_store, sunset=sunset)
 
     graced = {name: pair(True, grace.until, True) for name, grace in lifecycle.grace.items()}
@@ -79,6 +82,7 @@ def make_rule(
         vary=tuple(vary),
         callers=tuple(callers),
         told_flags=tuple(told_flags),
+        unseen=unseen,
         methods=tuple(methods),
         shadow=shadow,
         elsewhere=elsewhere,
@@ -99,6 +103,7 @@ def with_lifecycle(rule: Rule, lifecycle: Lifecycle) -> Rule:
         vary=rule.vary,
         callers=rule.callers,
         told_flags=rule.told_flags,
+        unseen=rule.unseen,
         successor=rule.successor,
         methods=rule.methods,
         shadow=rule.shadow,

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from duskgate.policy.addresses import Network, Peers
+from duskgate.policy.callers import ByAddress, ByCertificate, ByHeader, ByToken, Caller
 from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.marks import Marks
 from duskgate.policy.paths import Segments
@@ -82,10 +84,10 @@ class Rule:
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
     ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
     is the lifecycle's own. ``vary``, ``callers`` and ``told_flags`` are the headers that the marks were made
-    of. ``methods`` are those that the endpoint covers; none: all. ``shadow`` says which other version gets
-    copies. ``elsewhere`` is the resource's path in the version that the rollout leads to, where it differs:
-    see ``Successor``. ``routing`` are the headers, besides those, that a rollout of the api reads, and
-    ``hidden`` those that no backend gets.
+    of, and ``unseen`` says that callers are named by other things too. ``methods`` are those that the endpoint
+    covers; none: all. ``shadow`` says which other version gets copies. ``elsewhere`` is the resource's path in
+    the version that the rollout leads to, where it differs: see ``Successor``. ``routing`` are the headers,
+    besides those, that a rollout of the api reads, and ``hidden`` those that no backend gets.
     """
 
     api: str
@@ -102,6 +104,7 @@ class Rule:
     vary: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     told_flags: tuple[str, ...] = ()
+    unseen: bool = False
     methods: tuple[str, ...] = ()
     shadow: Shadow | None = None
     elsewhere: tuple[bytes | int, ...] | None = None
@@ -139,15 +142,6 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """One way to name the caller: a header, whose value may be a secret."""
-
-    name: str
-    key: bytes
-    secret: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Consumer:
     """A consumer known by name."""
 
@@ -158,15 +152,29 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How callers are named. ``known`` maps a header's key and the keyed digest of a value to a name.
+    """How callers are named.
 
-    ``key`` is the secret of those digests.
+    ``known`` maps the tag of one way to name callers, and the keyed digest of a value, to a name; ``key`` is
+    the secret of those digests. ``networks`` are the known ones, the smallest first. ``peers`` are believed
+    when they tell of addresses and certificates.
     """
 
     callers: tuple[Caller, ...] = ()
     consumers: Mapping[str, Consumer] = field(default_factory=dict)
     known: Mapping[tuple[bytes, bytes], str] = field(default_factory=dict)
+    networks: tuple[tuple[Network, str], ...] = ()
+    peers: Peers = field(default_factory=Peers, compare=False)
     key: bytes = field(default=b"", repr=False)
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """The headers that callers themselves send to be named."""
+        return tuple(dict.fromkeys(one.name for one in self.callers if isinstance(one, (ByHeader, ByToken))))
+
+    @property
+    def unseen(self) -> bool:
+        """Some callers are named by what no cache can see, so by nothing that ``Vary`` could name."""
+        return any(isinstance(one, (ByCertificate, ByAddress)) for one in self.callers)
 
 
 Found = tuple[Api, bytes | None, int]
@@ -223,9 +231,9 @@ class Plan:
     """All that deciding needs.
 
     ``digest`` names the YAML it was compiled from. ``read`` are the request headers that callers, versions
-    and flags are told by, in lower case. ``flag_headers`` are the attributes that flags get from headers,
-    each with its header in lower case. ``guarded`` are the versions, as (api, version), that a guard
-    compares.
+    and flags are told by, in lower case; ``believed`` are those that only believed peers may set.
+    ``flag_headers`` are the attributes that flags get from headers, each with its header in lower case.
+    ``guarded`` are the versions, as (api, version), that a guard compares.
     """
 
     digest: str
@@ -237,3 +245,4 @@ class Plan:
     read: frozenset[bytes] = frozenset()
     flag_headers: tuple[tuple[str, bytes], ...] = ()
     guarded: frozenset[tuple[str, str]] = frozenset()
+    believed: frozenset[bytes] = frozenset()

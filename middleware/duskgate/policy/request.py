@@ -18,8 +18,9 @@ class Request(NamedTuple):
     mapping; where a header stands on several lines it holds one of them, and ``values`` gives them all.
     ``consumer`` is the known name of who calls, if the caller is one of the named consumers. ``caller`` is
     that name, or else what stands for the caller: the same for each of its requests. ``peer`` is the address
-    at the other end of the connection. ``key`` is what sticky shares go by: the consumer's name, else the
-    value that identifies the caller, as sent; ``None``: nothing does.
+    at the other end of the connection, and ``trusted`` says that it is a proxy that is believed. ``key`` is
+    what sticky shares go by: the consumer's name, else the value that identifies the caller, as sent;
+    ``None``: nothing does.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Request(NamedTuple):
     consumer: str | None = None
     caller: str = ANONYMOUS
     peer: str = ""
+    trusted: bool = False
     key: bytes | None = None
 
     def values(self, name: bytes) -> list[bytes]:

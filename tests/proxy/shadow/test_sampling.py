@@ -146,7 +146,7 @@ def sampled(of: Plan, chances: Sequence[float], **more: Any) -> tuple[int, Count
     left = iter(chances)
     heard = Heard()
     upstreams: Mapping[str, Any] = {}
-    shadows = Shadows(upstreams, RequestHeaders([]), NoJudge(), heard, lambda: 0, lambda: next(left))
+    shadows = Shadows(upstreams, RequestHeaders(), NoJudge(), heard, lambda: 0, lambda: next(left))
     asked = request("GET", "/api/v1/x", **more)
     exchange = exchange_with(of, asked, decide(of, asked, {}, 0))
 

@@ -166,7 +166,7 @@ class Shadows:
         copy = copy_of(plan, request, sample.rule, shadow, self._clock())
         if isinstance(copy, Uncopied):
             raise Incomparable(copy.value)
-        headers = self._headers.for_backend(sample.scope, copy.request, plan.read, sample.rule.hidden)
+        headers = self._headers.for_backend(sample.scope, copy.request, plan, sample.rule.hidden)
         started = perf_counter()
         answer = await self._ask(copy.backend, copied(request.method, copy.target, headers, body), shadow)
         self._observer.took(sample.rule.api, shadow.to, perf_counter() - started)
