@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import get_args
 
 from duskgate.config import models
 from duskgate.config.mistake import Mistake
@@ -43,7 +42,7 @@ def _keys(jwt: models.Jwt, at: tuple[str | int, ...], folder: Path) -> Iterator[
 
     path = keys_path(jwt, folder)
     if path is None:
-        if jwt.jwks is not None and set(jwt.algorithms) & set(get_args(models.Symmetric)):
+        if jwt.jwks is not None and any(name.startswith(models.SYMMETRIC) for name in jwt.algorithms):
             hint = "keep it in a file"
             yield Mistake((*at, "algorithms"), "a symmetric key is a secret, and no URL gives one", hint)
         return
@@ -73,7 +72,7 @@ def _consumers(document: models.Document, ways: list[str]) -> Iterator[Mistake]:
             way = way_of(key)
             if way not in ways:
                 hint = suggest(key, [_written(step) for step in document.identity])
-                yield Mistake(at, f"{key} is not among the ways of identity", hint or "add it to identity")
+                yield Mistake(at, f"{key} is not among what identity reads", hint or "add it to identity")
             for value in values:
                 if way == "ip" and way in ways and network(value) is None:
                     yield Mistake(at, f"{value!r} is not an address or a network, such as 10.0.0.0/8")
