@@ -20,8 +20,10 @@ from starlette.types import ASGIApp
 
 from duskgate.config import loads
 from duskgate.middleware import LifecycleMiddleware, exchange_of
+from duskgate.tokens import Tokens
 from tests.policy.world import ms
 from tests.running import eventually
+from tests.tokens.world import key_set, signer
 
 PLAN = loads(
     """
@@ -64,7 +66,7 @@ def fastapi(now: int) -> ASGIApp:
 def served(app: ASGIApp) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", proxy_headers=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -129,3 +131,59 @@ def test_browsers_get_html(accept: str, html: bool) -> None:
     assert "Accept" in answer.headers["vary"]
     assert "<script>" not in answer.text
     assert "/shop/v2/" in answer.text
+
+
+TOKENS = """
+server: {trusted_proxies: [127.0.0.1]}
+identity:
+  - {jwt: {jwks: keys.json}}
+  - {client_certificate: {header: X-Client-Dn}}
+  - {ip: {}}
+consumers:
+  acme: {match: {"jwt:sub": acme-app}}
+  beta: {match: {client_certificate: "CN=beta"}}
+  office: {match: {ip: 203.0.113.0/24}}
+apis:
+  shop:
+    path: /shop/{version}
+    default: v2
+    versions:
+      v1: {lifecycle: {deprecated: 2026-03-01, sunset: 2027-01-01, successor: v2, grace: [
+        {consumer: acme, until: 2027-02-01, owner: jane, reason: contract},
+        {consumer: beta, until: 2027-02-01, owner: jane, reason: contract},
+        {consumer: office, until: 2027-02-01, owner: jane, reason: contract}]}}
+      v2: {}
+"""
+
+
+def test_every_way_to_name_a_caller(tmp_path: Path) -> None:
+    one = signer()
+    (tmp_path / "keys.json").write_bytes(key_set(one))
+    plan = loads(TOKENS, tmp_path / "shop.yaml", {}, standalone=True).plan
+    tokens = Tokens(plan.identity)
+    app = Starlette(routes=[Route("/{rest:path}", item)])
+    app.add_middleware(LifecycleMiddleware, plan=plan, claim=tokens.claim, clock=lambda: ms("2027-01-01"))
+    sent = [
+        ({"Authorization": f"Bearer {one.token(sub='acme-app')}"}, 200),
+        ({"Authorization": f"Bearer {signer().token(sub='acme-app')}"}, 410),
+        ({"X-Client-Dn": "CN=beta"}, 200),
+        ({"X-Client-Dn": "CN=other", "X-Forwarded-For": "203.0.113.7"}, 410),
+        ({"X-Forwarded-For": "203.0.113.7"}, 200),
+        ({}, 410),
+    ]
+    try:
+        with served(app) as base:
+            for headers, status in sent:
+                answer = httpx.get(f"{base}/shop/v1/items/7", headers=headers, trust_env=False)
+                assert (answer.status_code, headers) == (status, headers)
+                assert "Authorization" in answer.headers["vary"]
+                assert answer.headers["cache-control"] == "no-store"
+    finally:
+        tokens.close()
+
+
+def test_tokens_that_nothing_verifies_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(key_set(signer()))
+    plan = loads(TOKENS, tmp_path / "shop.yaml", {}, standalone=True).plan
+    with pytest.raises(ValueError, match=r"claim=Tokens\(plan.identity\).claim"):
+        LifecycleMiddleware(Starlette(), plan)

@@ -90,3 +90,36 @@ def test_browsers_may_read_the_notices(sent: list[Header], exposed: list[bytes])
 
 def test_nothing_is_exposed_where_nothing_is_told() -> None:
     assert values(answered(ask(PLAN, "/api/v2/users", at=AT), [ORIGIN]), EXPOSE) == []
+
+
+BY_ADDRESS = """
+flags: {{provider: flagd}}
+identity: [{identity}]
+consumers: {{acme: {{match: {match}}}}}
+backends: {{old: {{url: "http://127.0.0.1:9001"}}, new: {{url: "http://127.0.0.1:9002"}}}}
+apis:
+  accounts:
+    path: /api/{{version}}
+    versions:
+      v1: {{backend: old, lifecycle: {{sunset: 2027-01-01, deprecated: 2026-01-01,
+        grace: [{{consumer: acme, until: 2027-02-01, owner: o, reason: r}}]}}}}
+      v2: {{backend: new}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("identity", "match", "private"),
+    [
+        ("{ip: {}}", "{ip: 203.0.113.0/24}", True),
+        ("{header: X-Api-Key}, {ip: {}}", "{X-Api-Key: a}", True),
+        ("{header: X-Api-Key}", "{X-Api-Key: a}", False),
+        ("{jwt: {unverified: true}}", '{"jwt:sub": a}', False),
+    ],
+)
+def test_what_goes_by_an_address_is_for_no_shared_cache(identity: str, match: str, private: bool) -> None:
+    """No ``Vary`` could name an address, so what depends on it is private; what does not is as it was."""
+    plan = plan_of(BY_ADDRESS.format(identity=identity, match=match))
+    sent = [(b"cache-control", b"public, max-age=60")]
+    for target, changed in (("/api/v1/x", private), ("/api/v2/x", False)):
+        found = values(answered(ask(plan, target, at=AT), sent), b"cache-control")
+        assert found == [b"private, max-age=60" if changed else b"public, max-age=60"]

@@ -77,7 +77,7 @@ def test_no_request_waits_for_keys() -> None:
     one = signer()
     hold = threading.Event()
     with raw_backend() as issuer:
-        issuer.scripts[b"GET"] = lambda conversation: hold.wait(30) and None
+        issuer.scripts[b"GET"] = lambda conversation: None if hold.wait(30) else None
         at, heard = step(f"http://127.0.0.1:{issuer.port}/keys"), Heard()
         tokens = Tokens(identity(at), heard)
         try:
@@ -157,7 +157,8 @@ def verifier(at: ByToken, keys: Path, now: list[float], heard: list[Reason]) -> 
 def test_a_token_that_is_remembered_ends_on_time(keys: Path) -> None:
     one = signer()
     keys.write_bytes(key_set(one))
-    now, heard = [1000.0], []
+    now = [1000.0]
+    heard: list[str] = []
     reader = verifier(step(keys, leeway=5.0), keys, now, heard)
     token = bearer(one.token(exp=2000, nbf=1100))
     for moment, found in ((1094, None), (1095, "alice"), (2004, "alice"), (2005, None), (2006, None)):

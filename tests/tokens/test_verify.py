@@ -50,7 +50,7 @@ def test_good_signatures_of_every_algorithm(algorithm: str, kid: str | None) -> 
 
 
 def test_an_unsigned_token_names_nobody() -> None:
-    unsigned = jwt.encode({"sub": "alice"}, None, "none", {"kid": "first"})
+    unsigned = jwt.encode({"sub": "alice"}, "", "none", {"kid": "first"})
     assert named(unsigned) == Reason.ALGORITHM
     for spelled in ("None", "NONE", "nOnE", ""):
         assert named(f"{part({'alg': spelled})}.{part({'sub': 'alice'})}.") == Reason.ALGORITHM

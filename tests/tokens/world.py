@@ -51,10 +51,11 @@ def rsa_key(number: int = 0, bits: int = 2048) -> rsa.RSAPrivateKey:
 
 def signer(algorithm: str = "ES256", kid: str | None = "first") -> Signer:
     """A new key; of RSA always the same one, since those take long to make."""
-    curves = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
+    curves: dict[str, ec.EllipticCurve]
+    curves = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
     private: Any
     if algorithm in curves:
-        private = ec.generate_private_key(curves[algorithm]())
+        private = ec.generate_private_key(curves[algorithm])
     elif algorithm == "EdDSA":
         private = ed25519.Ed25519PrivateKey.generate()
     else:

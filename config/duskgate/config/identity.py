@@ -146,8 +146,8 @@ def _token(jwt: models.Jwt, step: models.CallerName, folder: Path) -> ByToken:
         secret=step.hidden,
         claim=jwt.claim,
         jwks=str(path) if path is not None else jwt.jwks,
-        issuers=jwt.issuer,
-        audiences=jwt.audience,
+        issuers=jwt.issuer or (),
+        audiences=jwt.audience or (),
         algorithms=tuple(jwt.algorithms),
         leeway=jwt.leeway / 1000,
     )

@@ -249,8 +249,8 @@ class Jwt(Section):
     header: HeaderName = Field("Authorization", description="The header with the token.")
     claim: Text = Field("sub", description="The claim that names the caller.")
     jwks: Jwks | None = Field(None, description="https URL or file of the keys that verify the token.")
-    issuer: Texts = Field((), description="One of these issued the token.")
-    audience: Texts = Field((), description="The token is for one of these.")
+    issuer: Texts | None = Field(None, description="One of these issued the token.")
+    audience: Texts | None = Field(None, description="The token is for one of these.")
     algorithms: list[Algorithm] = Field(
         [name for name in get_args(Algorithm) if not name.startswith(SYMMETRIC)],
         description="Signatures that are accepted.",

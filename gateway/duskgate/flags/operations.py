@@ -131,7 +131,7 @@ class FlagOperations:
 def _consumer(identity: Identity, value: str) -> str | None:
     """The consumer that a header's value belongs to, if it is one: the value itself is never looked up."""
     for caller in identity.callers:
-        name = identity.known.get((caller.key, digest(identity.key, caller.key, value.encode())))
+        name = identity.known.get((caller.tag, digest(identity.key, caller.tag, value.encode())))
         if name is not None and name != value:
             return name
     return None

@@ -86,7 +86,7 @@ class RequestHeaders:
     def for_backend(
         self, scope: Scope, request: Request, plan: Plan, hidden: frozenset[bytes] = frozenset()
     ) -> list[Header]:
-        """The request's headers as the backend gets them. ``hidden`` are those that are only for the gateway."""
+        """The request's headers as the backend gets them. ``hidden`` are those that it does not get."""
         headers, fields, trusted = request.headers, request.fields, request.trusted
         drop = _DROP_FROM_TRUSTED if trusted else _DROP_FROM_STRANGERS
         if hidden:

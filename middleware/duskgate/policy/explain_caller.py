@@ -18,7 +18,7 @@ def explain_caller(
     identity: Identity, request: Request, claim: ReadClaim, why: Why
 ) -> tuple[Who, list[Step]]:
     """Name the caller, and say what each way found up to the one that did."""
-    steps = []
+    steps: list[Step] = []
     for step in identity.callers:
         who = by_step(identity, step, request.fields, request.headers, request.peer, claim)
         if who is not None:

@@ -84,10 +84,11 @@ class Rule:
     each pair is for answers that a flag routed. ``graced`` has the marks of consumers with a later sunset.
     ``successor`` is missing where there is none, or where only a header tells the versions apart. ``ends``
     is the lifecycle's own. ``vary``, ``callers`` and ``told_flags`` are the headers that the marks were made
-    of, and ``unseen`` says that callers are named by other things too. ``methods`` are those that the endpoint
-    covers; none: all. ``shadow`` says which other version gets copies. ``elsewhere`` is the resource's path in
-    the version that the rollout leads to, where it differs: see ``Successor``. ``routing`` are the headers,
-    besides those, that a rollout of the api reads, and ``hidden`` those that no backend gets.
+    of, and ``unseen`` says that callers are named by other things too. ``methods`` are those that the
+    endpoint covers; none: all. ``shadow`` says which other version gets copies. ``elsewhere`` is the
+    resource's path in the version that the rollout leads to, where it differs: see ``Successor``. ``routing``
+    are the headers, besides those, that a rollout of the api reads, and ``hidden`` those that no backend
+    gets.
     """
 
     api: str
