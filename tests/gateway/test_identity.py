@@ -146,7 +146,11 @@ def test_who_only_says_so_is_nobody(served: World) -> None:
     """What would name a consumer, from whom it is not believed, by another's key, or for somebody else."""
     forged = signer()
     good = {"iss": "https://id.example.com", "aud": "gateway", "sub": "claim-of-a-consumer"}
-    claims = [{**good, "aud": "other"}, {**good, "iss": "other"}, {**good, "exp": 1_000_000_000}]
+    claims: list[dict[str, str | int]] = [
+        {**good, "aud": "other"},
+        {**good, "iss": "other"},
+        {**good, "exp": 1_000_000_000},
+    ]
     attempts: list[dict[str, str]] = [
         {"X_Forwarded_Client_Cert": f"{XFCC}spiffe://acme/api"},
         {"X_Forwarded_For": "203.0.113.7"},

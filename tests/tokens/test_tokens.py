@@ -76,8 +76,12 @@ def test_no_request_waits_for_keys() -> None:
     """The issuer takes the connection and says nothing."""
     one = signer()
     hold = threading.Event()
+
+    def silent(conversation: Conversation) -> None:
+        hold.wait(30)
+
     with raw_backend() as issuer:
-        issuer.scripts[b"GET"] = lambda conversation: None if hold.wait(30) else None
+        issuer.scripts[b"GET"] = silent
         at, heard = step(f"http://127.0.0.1:{issuer.port}/keys"), Heard()
         tokens = Tokens(identity(at), heard)
         try:
@@ -158,7 +162,7 @@ def test_a_token_that_is_remembered_ends_on_time(keys: Path) -> None:
     one = signer()
     keys.write_bytes(key_set(one))
     now = [1000.0]
-    heard: list[str] = []
+    heard: list[Reason] = []
     reader = verifier(step(keys, leeway=5.0), keys, now, heard)
     token = bearer(one.token(exp=2000, nbf=1100))
     for moment, found in ((1094, None), (1095, "alice"), (2004, "alice"), (2005, None), (2006, None)):
