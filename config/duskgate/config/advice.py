@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from duskgate.config import brownouts, dates, inherit, models, rollouts
 from duskgate.config.tree import Path
 from duskgate.policy.lifecycle import Lifecycle
+from duskgate.policy.plan import WHOLE
 
 Advice = Iterator[tuple[Path, str]]
 
@@ -101,14 +102,33 @@ def _lifecycle(document: models.Document, whole: models.Lifecycle, at: Path) -> 
     compiled = dates.compiled(whole)
     if at[2] == "versions" and not compiled.ends:
         yield at, "tells callers nothing: it has neither deprecated nor sunset"
-    minimum = document.minimum_notice if whole.minimum_notice is None else whole.minimum_notice
-    yield from _notice(compiled, minimum, at)
+    yield from _notice(compiled, _minimum(document, whole), at)
     yield from _of_nobody(whole, at)
     if not document.identity:
         yield from _strangers(whole, at)
     critical = any(consumer.critical for consumer in document.consumers.values())
     if whole.accept is not None and whole.accept.critical_unseen is not None and not critical:
         yield (*at, "accept", "critical_unseen"), "is always met: no consumer is critical"
+
+
+def _minimum(document: models.Document, whole: models.Lifecycle) -> int:
+    return document.minimum_notice if whole.minimum_notice is None else whole.minimum_notice
+
+
+def minimum_notices(document: models.Document) -> dict[tuple[str, str, str, tuple[str, ...]], int]:
+    """How much notice each rule must give, in ms: by api, version, endpoint and its methods, sorted."""
+    found: dict[tuple[str, str, str, tuple[str, ...]], int] = {}
+    for name, api in document.apis.items():
+        for version in api.versions:
+            whole = inherit.of_version(document, api, version)
+            if whole is not None:
+                found[name, version, WHOLE, ()] = _minimum(document, whole)
+            for endpoint in api.endpoints:
+                own = inherit.of_endpoint(document, api, endpoint, version)
+                if own is not None:
+                    methods = tuple(sorted(endpoint.methods))
+                    found[name, version, endpoint.path, methods] = _minimum(document, own)
+    return found
 
 
 def _of_nobody(whole: models.Lifecycle, at: Path) -> Advice:

@@ -7,6 +7,7 @@ import threading
 from duskgate.config import Loaded
 from duskgate.config.current import Current
 from duskgate.control.in_force import PlanInForce
+from duskgate.control.switches import told_in
 from duskgate.policy.plan import Plan
 from duskgate.policy.switches import Gate, Judged
 
@@ -31,12 +32,7 @@ class Following:
 
     def told(self, api: str, version: str) -> frozenset[str]:
         """The consumers on record as told of a version's end."""
-        start = f"{api}/{version} "
-        return frozenset(
-            key.removeprefix(start)
-            for key in self._in_force.switches.sections.get("notified", {})
-            if key.startswith(start)
-        )
+        return told_in(self._in_force.switches.sections, api, version)
 
     def judged(self, gate: Gate) -> Judged | None:
         """How a gate was judged, by the record."""

@@ -23,7 +23,7 @@ from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Grace
 from duskgate.policy.plan import Plan, Rule
 from duskgate.policy.switches import Gate, Judged
-from duskgate.policy.timeline import rules, where
+from duskgate.policy.timeline import freezes, rules, where
 from duskgate.proxy.run_dir import SEEN
 from duskgate.usage.gates import NO_LEDGER, Facts, gates, judge, still_open
 
@@ -146,12 +146,9 @@ class Keeper:
 
     def _pass_on_seen(self, plan: Plan, now: int) -> None:
         seen: dict[str, list[str]] = {}
-        for rule, _ in rules(plan):
-            freeze = rule.lifecycle.freeze
-            key = f"{rule.api}/{rule.version}"
-            if freeze is None or key in seen or now < freeze.since + SETTLE:
-                continue
-            found = self._records.seen_before(rule.api, rule.version, freeze.since)
+        for (api, version), since in freezes(plan, now - SETTLE).items():
+            key = f"{api}/{version}"
+            found = self._records.seen_before(api, version, since)
             if found is None:
                 self._warn(f"freeze {key}", f"{key}: nobody is kept off: {self._fault()}", now)
             else:

@@ -96,6 +96,12 @@ def switches_of(sections: Sections) -> Switches:
     )
 
 
+def told_in(sections: Sections, api: str, version: str) -> frozenset[str]:
+    """The consumers on record as told of a version's end."""
+    start = f"{api}/{version} "
+    return frozenset(key.removeprefix(start) for key in sections.get(NOTIFIED, {}) if key.startswith(start))
+
+
 def _each(sections: Sections, name: str, read: Callable[[Any], Any]) -> Mapping[Target, Any]:
     found = {}
     for key, entry in sections.get(name, {}).items():

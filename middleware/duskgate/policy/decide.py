@@ -33,6 +33,7 @@ from duskgate.policy.plan import WHOLE, Api, Plan, Rule
 from duskgate.policy.request import Request
 from duskgate.policy.rollout import Choice, Rollout, Why
 from duskgate.policy.route import Route, reread, route
+from duskgate.policy.standing import Bar, standing_of
 from duskgate.policy.targets import successor_url, upstream_target
 
 GONE_MAX_AGE = 300
@@ -149,45 +150,39 @@ def _judge(bound: Route, rule: Rule, request: Request, now: int, personal: bool,
         target = upstream_target(bound, rule, request)
         return Forward(rule, Phase.ACTIVE, rule.untold[personal], target, None, chosen_by)
     lifecycle = rule.lifecycle
-    phase = lifecycle.phase(now)
-    grace = lifecycle.grace_for(request.consumer, now) if lifecycle.grace else None
+    stands = standing_of(lifecycle, request.consumer, request.caller, now)
+    phase, grace = stands.phase, stands.grace
     told = phase is not Phase.ACTIVE or lifecycle.told(now)
     marks = (rule.told if told else rule.untold)[personal]
     if grace is not None and told:
         marks = rule.graced[grace.consumer][personal]
     successor = successor_url(bound, rule, request) if told else None
-    if phase is Phase.REMOVED:
+    if stands.bar is None:
+        target = upstream_target(bound, rule, request)
+        in_grace = phase is Phase.SUNSET
+        expiring = in_grace and grace is not None and lifecycle.expiring(grace, now)
+        return Forward(rule, phase, marks, target, successor, chosen_by, in_grace, expiring, stands.newcomer)
+    if stands.bar is Bar.REMOVED:
         return Removed(rule, marks, successor, chosen_by)
-    if phase is Phase.SUNSET and grace is None:
-        age = _max_age(rule, personal, now)
-        if successor is not None and _sent_on(lifecycle, request.method):
-            return Moved(rule, marks, successor, chosen_by, age)
-        return Gone(rule, marks, successor, chosen_by, age)
-    newcomer = False
-    if grace is None and (lifecycle.freeze is not None or lifecycle.brownouts):
-        newcomer = _is_newcomer(lifecycle, request, now)
-        if newcomer and lifecycle.freeze is not None and lifecycle.freeze.enforced:
-            return Frozen(rule, phase, marks, successor, chosen_by)
-        window = lifecycle.brownout(now)
-        if window is not None and window.hits(request.consumer, request.caller, now):
-            return Brownout(rule, phase, marks, successor, chosen_by, window)
-    target = upstream_target(bound, rule, request)
-    in_grace = phase is Phase.SUNSET
-    expiring = in_grace and grace is not None and lifecycle.expiring(grace, now)
-    return Forward(rule, phase, marks, target, successor, chosen_by, in_grace, expiring, newcomer)
-
-
-def _is_newcomer(lifecycle: Lifecycle, request: Request, now: int) -> bool:
-    return lifecycle.freeze is not None and lifecycle.freeze.keeps_out(request.caller, now)
+    if stands.bar is Bar.FROZEN:
+        return Frozen(rule, phase, marks, successor, chosen_by)
+    if stands.window is not None:
+        return Brownout(rule, phase, marks, successor, chosen_by, stands.window)
+    age = _max_age(rule, personal, now)
+    if successor is not None and sent_on(lifecycle, request.method):
+        return Moved(rule, marks, successor, chosen_by, age)
+    return Gone(rule, marks, successor, chosen_by, age)
 
 
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 """Safe methods, RFC 9110 section 9.2.1."""
 
 
-def _sent_on(lifecycle: Lifecycle, method: str) -> bool:
-    """Whether a request is redirected. A 308 keeps the method (RFC 9110 section 15.4.9), so only where the
-    successor has the same."""
+def sent_on(lifecycle: Lifecycle, method: str) -> bool:
+    """Whether a request is redirected where the successor has a place for it.
+
+    A 308 keeps the method (RFC 9110 section 15.4.9), so only where the successor has the same.
+    """
     if lifecycle.redirect is Redirect.NEVER or (lifecycle.redirect is Redirect.SAFE and method not in SAFE):
         return False
     same = "GET" if method == "HEAD" else method

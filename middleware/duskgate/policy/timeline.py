@@ -86,6 +86,16 @@ def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
                     yield rule, api.rules[version]
 
 
+def freezes(plan: Plan, now: int) -> dict[tuple[str, str], int]:
+    """The versions whose freeze has begun by an instant (ms), by api and name, and when it did."""
+    found: dict[tuple[str, str], int] = {}
+    for rule, _ in rules(plan):
+        freeze = rule.lifecycle.freeze
+        if freeze is not None and now >= freeze.since:
+            found.setdefault((rule.api, rule.version), freeze.since)
+    return found
+
+
 def _own(rule: Rule, whole: Rule) -> Iterable[Event]:
     dates, its = rule.lifecycle, whole.lifecycle
     if rule is whole:

@@ -67,3 +67,28 @@ class Called:
     count: int
     first_seen: int
     last_seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A consumer's use of one endpoint of one version, with one outcome."""
+
+    api: str
+    version: str
+    endpoint: str
+    consumer: str
+    outcome: str
+    count: int
+    first_seen: int
+    last_seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """The requests of one endpoint of one version in the day (UTC) that begins at ``start``."""
+
+    api: str
+    version: str
+    endpoint: str
+    start: int
+    count: int

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from duskgate.usage.ledger.answers import Called, ConsumerUse, Part, Row, VersionShare
+from duskgate.usage.ledger.answers import Called, ConsumerUse, DayCount, Part, Row, Use, VersionShare
 from duskgate.usage.ledger.schema import ready
 from duskgate.usage.ledger.store import LedgerError, engine, in_words, sqlite_path
 from duskgate.usage.ledger.tables import DAY, HOUR, Key, days, hours
@@ -85,6 +85,20 @@ class Reader:
         """What a consumer used, endpoint by endpoint, the most recent first."""
         sums = self._sums(("api", "version", "endpoint"), since, None, consumer=consumer)
         return sorted((Called(*one) for one in sums), key=lambda one: one.last_seen, reverse=True)
+
+    def uses(self, since: int | None = None, until: int | None = None) -> list[Use]:
+        """Everything that was used, by whom and how it ended."""
+        words = ("api", "version", "endpoint", "consumer", "outcome")
+        return [Use(*one) for one in self._sums(words, since, until)]
+
+    def by_day(self, since: int | None = None, until: int | None = None) -> list[DayCount]:
+        """How many requests each endpoint of each version got on each day (UTC), the earliest first."""
+        words = ("start", "api", "version", "endpoint")
+        sums: dict[tuple[int, str, str, str], int] = {}
+        for start, api, version, endpoint, number, _, _ in self._sums(words, since, until):
+            place = (start - start % DAY, api, version, endpoint)
+            sums[place] = sums.get(place, 0) + number
+        return [DayCount(*place[1:], place[0], number) for place, number in sorted(sums.items())]
 
     def begins(self) -> int | None:
         """When the first request was seen that the ledger still tells of; ``None`` while it is empty."""
