@@ -55,3 +55,26 @@ def test_the_ledger_wakes_nobody(tmp_path: Path, name: str, noticed: bool) -> No
             await watching.aclose()  # type: ignore[attr-defined]
 
     assert asyncio.run(look()) == noticed
+
+
+def test_a_busy_ledger_does_not_keep_anybody_from_looking(tmp_path: Path) -> None:
+    """What changed before the watch began is found by looking alone, so that has to go on."""
+    config, database = tmp_path / "gateway.yaml", tmp_path / "duskgate.db"
+    config.touch()
+
+    async def look() -> bool:
+        watching = changes([config], [database], recheck_ms=500)
+        waiting = asyncio.ensure_future(anext(watching))
+        try:
+            for _ in range(200):
+                database.write_text("something new")
+                done, _ = await asyncio.wait([waiting], timeout=0.05)
+                if done:
+                    return True
+            return False
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await watching.aclose()  # type: ignore[attr-defined]
+
+    assert asyncio.run(look())

@@ -6,9 +6,11 @@ import click
 
 from duskgate.cli.check import check
 from duskgate.cli.demo import demo
+from duskgate.cli.diff import diff
 from duskgate.cli.explain import explain
 from duskgate.cli.flags import flags
 from duskgate.cli.plan import plan
+from duskgate.cli.rehearse import rehearse
 from duskgate.cli.report import report
 from duskgate.cli.serve import serve
 from duskgate.cli.sign import sign
@@ -21,5 +23,5 @@ def main() -> None:
     """A gateway for API version migration and deprecation."""
 
 
-for command in (serve, check, explain, plan, report, switch, flags, sign, demo):
+for command in (serve, check, explain, plan, report, rehearse, diff, switch, flags, sign, demo):
     main.add_command(command)
