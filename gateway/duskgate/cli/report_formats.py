@@ -79,7 +79,7 @@ def _record(line: Line, now: int) -> dict[str, Any]:
         *(line.days_left(now), len(line.left), sum(one.critical for one in line.left)),
         *(sum(one.name.startswith(UNNAMED) for one in line.left), line.calls, line.refused),
         *(_instant(line.last_seen), _rounded(line.trend.now), _rounded(line.trend.before)),
-        *(_instant(line.zero), dates.successor, _rounded(line.successor_share, 4)),
+        *(_date(line.zero), dates.successor, _rounded(line.successor_share, 4)),
         *(line.without_contact, line.not_told, line.readiness.value, list(line.reasons)),
     )
     return dict(zip(FIELDS, values, strict=True))
@@ -179,8 +179,8 @@ def _cells(line: Line, now: int) -> tuple[str, ...]:
         "" if line.last_seen is None else rfc3339(line.last_seen // 1000 * 1000),
         _number(line.trend.now),
         _number(line.trend.before),
-        _day(line.zero),
-        "" if line.successor_share is None else f"{line.successor_share:.1%}",
+        _date(line.zero) or "",
+        _percent(line.successor_share),
         line.readiness.value,
     )
 
@@ -208,6 +208,16 @@ def _few(names: Sequence[str]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.1f}"
+
+
+def _percent(part: float | None) -> str:
+    """All of it is only said where it is."""
+    return "" if part is None else f"{part if part == 1 else min(part, 0.999):.1%}"
+
+
+def _date(instant: int | None) -> str | None:
+    """The day of an estimate, which is no more exact than that."""
+    return None if instant is None else rfc3339(instant)[:10]
 
 
 def _day(instant: int | None) -> str:
