@@ -163,7 +163,8 @@ class World(NamedTuple):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    place = Place(tmp_path_factory.mktemp("rehearse"), *free_ports(3), system_clock())
+    port, admin, one = free_ports(3)
+    place = Place(tmp_path_factory.mktemp("rehearse"), port, admin, one, system_clock())
     place.write(freeze=place.now + DAY)
     reader = Reader(f"sqlite:///{place.folder / 'duskgate.db'}")
     with place.serving():

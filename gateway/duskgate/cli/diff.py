@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from duskgate.config.scalars import LAST_MS
 from duskgate.middleware.clock import system_clock
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.plan import WHOLE
+from duskgate.usage.gates import gates
 from duskgate.usage.reports.difference import Change, Side, Spot, differences
 from duskgate.usage.reports.effects import Effect, effects
 from duskgate.usage.reports.period import last_days
@@ -51,10 +52,11 @@ def diff(old: Path, new: Path, days: int, at: str | None, as_json: bool) -> None
     found = differences(_side(before), _side(after), now)
     keeper = _keeper(before, after)
     hit = None if keeper is None else _hit(before, after, keeper, now, days)
+    notes = list(_assumed(found, hit, any(True for one in (before, after) for _ in gates(one.plan))))
     if as_json:
-        click.echo(json.dumps(document(found, hit, now), indent=2))
+        click.echo(json.dumps(_document(found, hit, notes, now), indent=2))
     else:
-        tell(found, hit)
+        _tell(found, hit, notes)
     sys.exit(NO if any(one.shortened for one in found) else 0)
 
 
@@ -86,14 +88,30 @@ def _hit(before: Loaded, after: Loaded, keeper: Loaded, now: int, days: int) -> 
         return None
 
 
-def document(found: Sequence[Change], hit: Sequence[Effect] | None, now: int) -> dict[str, Any]:
+def _document(
+    found: Sequence[Change], hit: Sequence[Effect] | None, notes: Sequence[str], now: int
+) -> dict[str, Any]:
     """What ``--json`` prints. Its keys are a contract; ``effects`` is null where there is no ledger."""
     return {
         "at": rfc3339(now),
         "shortened": any(one.shortened for one in found),
         "changes": [_change(one) for one in found],
         "effects": None if hit is None else [_effect(one) for one in hit],
+        "assumed": list(notes),
     }
+
+
+def _assumed(found: Sequence[Change], hit: Sequence[Effect] | None, gated: bool) -> Iterator[str]:
+    """What cannot be told about who is hit."""
+    if hit is None:
+        return
+    for one in found:
+        if one.what == "endpoint" and one.after is not None:
+            yield f"calls of {_where(one.spot)} were counted under another rule: who makes them is not known"
+    for why in sorted({fate.why for one in hit for fate in (one.was, one.becomes) if fate.why}):
+        yield f"undecided: {why}"
+    if gated:
+        yield "gates are judged anew until then; here they hold or not as they do now"
 
 
 def _change(one: Change) -> dict[str, Any]:
@@ -117,7 +135,7 @@ def _effect(one: Effect) -> dict[str, Any]:
     }
 
 
-def tell(found: Sequence[Change], hit: Sequence[Effect] | None) -> None:
+def _tell(found: Sequence[Change], hit: Sequence[Effect] | None, notes: Sequence[str]) -> None:
     """Print it for people: what shortens notice first."""
     short = [one for one in found if one.shortened]
     for one in short:
@@ -139,6 +157,10 @@ def tell(found: Sequence[Change], hit: Sequence[Effect] | None) -> None:
     else:
         styles = ["bold red" if one.calls.critical else "" for one in hit]
         show(COLUMNS, [tuple(map(one_line, _cells(one))) for one in hit], styles)
+    if notes:
+        click.echo("")
+    for note in notes:
+        click.echo(one_line(f"note: {note}"))
 
 
 COLUMNS = ("consumer", "where", "from", "until", "was", "becomes", "calls")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from duskgate.usage.ledger.answers import Called, ConsumerUse, Part, VersionShare
+from duskgate.usage.ledger.answers import Called, ConsumerUse, DayCount, Part, Use, VersionShare
 from duskgate.usage.ledger.keep import tidy
 from duskgate.usage.ledger.reader import Reader
 from duskgate.usage.ledger.store import LedgerError
@@ -42,6 +42,31 @@ def reader(url: str, request: pytest.FixtureRequest) -> Reader:
         with session(url) as one:
             tidy(one, NOON, DAY, 400 * DAY)
     return Reader(url)
+
+
+def test_everything_that_was_used(reader: Reader) -> None:
+    found = reader.uses()
+    assert found[0] == Use("accounts", "v1", "*", "acme", "forwarded", 13, EARLIER + 10, NOON + 900_000)
+    assert sum(use.count for use in found) == sum(one[2] for one in ROWS)
+    assert len({(use.api, use.version, use.endpoint, use.consumer, use.outcome) for use in found}) == len(
+        found
+    )
+    recent = reader.uses(NOON)
+    assert sum(use.count for use in recent) == sum(one[2] for one in ROWS if one[0] >= NOON)
+    earlier = reader.uses(None, NOON)
+    assert sum(use.count for use in earlier) == 12
+
+
+def test_how_much_on_each_day(reader: Reader) -> None:
+    first, last = EARLIER // DAY * DAY, NOON // DAY * DAY
+    found = reader.by_day()
+    assert found[0] == DayCount("accounts", "v1", "*", first, 12)
+    assert [one for one in found if one.start == last and one.version == "v2"] == [
+        DayCount("accounts", "v2", "*", last, 8)
+    ]
+    assert sum(one.count for one in found) == sum(one[2] for one in ROWS)
+    assert [one.start for one in found] == sorted(one.start for one in found)
+    assert reader.by_day(first, last) == [found[0]]
 
 
 def test_consumers_of_a_version(reader: Reader) -> None:

@@ -1,4 +1,4 @@
-"""What would become of counted requests: the same as of the requests themselves, or not known, and said so."""
+"""What would become of counted requests: what becomes of requests, or it is said that nobody knows."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from duskgate.policy.plan import WHOLE, Plan, Rule
 from duskgate.usage.reports.lives import Said, changes, shorter_than
 from duskgate.usage.reports.places import every_rule
 
+THERE = "there"
+
 
 class Spot(NamedTuple):
     """What a rule is for; it stands for the same in two plans. ``methods`` sorted; none: all."""
@@ -27,6 +29,31 @@ class Side(NamedTuple):
 
     plan: Plan
     minimums: Mapping[tuple[str, str, str, tuple[str, ...]], int]
+
+    def rules(self) -> dict[Spot, Rule]:
+        """Every rule by what it is for."""
+        return {spot_of(rule): rule for rule in every_rule(self.plan)}
+
+    def has_version(self, spot: Spot) -> bool:
+        """Whether the version of a rule is there."""
+        return spot.api in self.plan.apis and spot.version in self.plan.apis[spot.api].rules
+
+    def covering(self, spot: Spot) -> Rule:
+        """The rule that requests for an endpoint come under where it has none of its own."""
+        api = self.plan.apis[spot.api]
+        segments = tuple(part.encode() for part in spot.endpoint.split("/") if part)
+        method = spot.methods[0] if spot.methods else "GET"
+        rules = api.endpoints.find(segments, method) if api.endpoints is not None else None
+        return rules[spot.version] if rules is not None else api.rules[spot.version]
+
+    def minimum(self, rule: Rule) -> int:
+        """How much notice a rule must give (ms)."""
+        return self.minimums.get(spot_of(rule), 0)
+
+
+def spot_of(rule: Rule) -> Spot:
+    """What a rule is for."""
+    return Spot(rule.api, rule.version, rule.endpoint, tuple(sorted(rule.methods)))
 
 
 @dataclass(frozen=True)
@@ -45,19 +72,16 @@ class Change:
 
 def differences(old: Side, new: Side, now: int) -> list[Change]:
     """Every difference, versions before their endpoints. ``now`` in ms: what is gone already is no loss."""
-    rules, others = _by_spot(old.plan), _by_spot(new.plan)
-    spots = sorted({*rules, *others}, key=lambda spot: (*spot[:2], spot.endpoint != WHOLE, *spot[2:]))
+    before, after = old.rules(), new.rules()
+    spots = sorted({*before, *after}, key=lambda spot: (*spot[:2], spot.endpoint != WHOLE, *spot[2:]))
     found: list[Change] = []
     of_version: set[Said] = set()
     for spot in spots:
-        before, after = rules.get(spot), others.get(spot)
         if spot.endpoint == WHOLE:
-            said = list(_version(before, after, new.minimums.get(spot, 0), now))
+            said = list(_version(before.get(spot), after.get(spot), new, now))
             of_version = set(said)
-        elif (spot.version in _versions(old.plan, spot.api)) and spot.version in _versions(
-            new.plan, spot.api
-        ):
-            endpoint = _endpoint(spot, before, after, old.plan, new, now)
+        elif old.has_version(spot) and new.has_version(spot):
+            endpoint = _endpoint(spot, before.get(spot), after.get(spot), old, new, now)
             said = [one for one in endpoint if one not in of_version]
         else:
             continue  # it comes and goes with its version
@@ -65,51 +89,25 @@ def differences(old: Side, new: Side, now: int) -> list[Change]:
     return found
 
 
-def _by_spot(plan: Plan) -> dict[Spot, Rule]:
-    return {
-        Spot(rule.api, rule.version, rule.endpoint, tuple(sorted(rule.methods))): rule
-        for rule in every_rule(plan)
-    }
-
-
-def _versions(plan: Plan, api: str) -> tuple[str, ...]:
-    return plan.apis[api].versions if api in plan.apis else ()
-
-
-def _version(before: Rule | None, after: Rule | None, minimum: int, now: int) -> Iterator[Said]:
+def _version(before: Rule | None, after: Rule | None, new: Side, now: int) -> Iterator[Said]:
     if after is None:
         gone = before is not None and before.lifecycle.phase(now) is Phase.REMOVED
-        yield Said("version", "there", None, None if gone else "who names it gets 400 or 404 at once")
+        yield Said("version", THERE, None, None if gone else "who names it gets 400 or 404 at once")
         return
-    dates = after.lifecycle
     if before is None:
-        yield Said("version", None, "there")
-    yield from _of_lives(NEVER_ENDS if before is None else before.lifecycle, dates, minimum, now)
+        yield Said("version", None, THERE)
+    lifecycle = NEVER_ENDS if before is None else before.lifecycle
+    yield from _of_lives(lifecycle, after.lifecycle, new.minimum(after), now)
 
 
 def _endpoint(
-    spot: Spot, before: Rule | None, after: Rule | None, plan: Plan, new: Side, now: int
+    spot: Spot, before: Rule | None, after: Rule | None, old: Side, new: Side, now: int
 ) -> Iterator[Said]:
-    """An endpoint that comes or goes takes its place from a rule, or leaves it to one."""
-    if before is None:
-        yield Said("endpoint", None, "there")
-    if after is None:
-        yield Said("endpoint", "there", None)
-    old = before or _covering(plan, spot)
-    now_is = after or _covering(new.plan, spot)
-    minimum = new.minimums.get(
-        (now_is.api, now_is.version, now_is.endpoint, tuple(sorted(now_is.methods))), 0
-    )
-    yield from _of_lives(old.lifecycle, now_is.lifecycle, minimum, now)
-
-
-def _covering(plan: Plan, spot: Spot) -> Rule:
-    """The rule that requests for an endpoint come under where it has none of its own."""
-    api = plan.apis[spot.api]
-    segments = tuple(part.encode() for part in spot.endpoint.split("/") if part)
-    method = spot.methods[0] if spot.methods else "GET"
-    rules = api.endpoints.find(segments, method) if api.endpoints is not None else None
-    return rules[spot.version] if rules is not None else api.rules[spot.version]
+    """An endpoint that comes takes its place from a rule, and one that goes leaves it to one."""
+    was, becomes = before or old.covering(spot), after or new.covering(spot)
+    if (before is None or after is None) and (was.ends or becomes.ends):
+        yield Said("endpoint", THERE if before else None, THERE if after else None)
+    yield from _of_lives(was.lifecycle, becomes.lifecycle, new.minimum(becomes), now)
 
 
 def _of_lives(old: Lifecycle, new: Lifecycle, minimum: int, now: int) -> Iterator[Said]:

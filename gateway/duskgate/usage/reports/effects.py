@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.plan import Plan, Rule
 from duskgate.usage.ledger.answers import Use
-from duskgate.usage.reports.fate import Fate, Fates
+from duskgate.usage.reports.fate import Fate, Fates, Outcome
 from duskgate.usage.reports.places import rules_by_place
 from duskgate.usage.reports.rehearsal import Calls, merged
 
@@ -55,13 +55,18 @@ def _spans(calls: Calls, before: Fates, after: Fates, instants: list[int]) -> It
     begun: Effect | None = None
     for at in instants:
         was, becomes = (fates.fate(calls.place, calls.label, at) for fates in (before, after))
-        if begun is not None and (begun.was.outcome, begun.becomes.outcome) == (was.outcome, becomes.outcome):
+        if begun is not None and _kind(begun.was, begun.becomes) == _kind(was, becomes):
             continue
         if begun is not None:
-            yield Effect(calls, begun.start, at, begun.was, begun.becomes)
-        begun = Effect(calls, at, None, was, becomes) if was.outcome is not becomes.outcome else None
+            yield replace(begun, end=at)
+        begun = Effect(calls, at, None, was, becomes) if _kind(was, becomes) is not None else None
     if begun is not None:
         yield begun
+
+
+def _kind(was: Fate, becomes: Fate) -> Outcome | None:
+    """What kind of difference there is, if any: by what it comes to, whatever it was before."""
+    return becomes.outcome if was.outcome is not becomes.outcome else None
 
 
 def _instants(rules: Iterable[Rule], now: int) -> Iterator[int]:

@@ -30,7 +30,8 @@ class Said(NamedTuple):
 
 def in_days(length: int) -> str:
     """A length in ms, in days for people."""
-    return f"{length / DAY:.1f}".removesuffix(".0") + " days"
+    days = f"{length / DAY:.1f}".removesuffix(".0")
+    return f"{days} day{'' if days == '1' else 's'}"
 
 
 def changes(old: Lifecycle, new: Lifecycle, now: int) -> Iterator[Said]:
