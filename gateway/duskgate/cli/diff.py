@@ -24,9 +24,8 @@ from duskgate.cli.past import (
 from duskgate.cli.table import show
 from duskgate.config import Loaded
 from duskgate.config.advice import minimum_notices
-from duskgate.config.scalars import LAST_MS
 from duskgate.middleware.clock import system_clock
-from duskgate.policy.instants import rfc3339
+from duskgate.policy.instants import LAST_MS, rfc3339
 from duskgate.policy.plan import WHOLE
 from duskgate.usage.gates import gates
 from duskgate.usage.reports.difference import Change, Side, Spot, differences

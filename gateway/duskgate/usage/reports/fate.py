@@ -1,8 +1,8 @@
 """What would become of requests that the ledger counted, were they sent again at another moment.
 
-The ledger knows where a request landed and who sent it. That is enough for what a lifecycle bars, but for two
-things: which of several endpoints at one path it was, that differ in their methods; and who is behind
-``other``. Where the answer hangs on one of them, it is not guessed.
+The ledger knows where a request landed and who sent it. That is enough for what a lifecycle bars, but for
+some things: which of several endpoints at one path it was, that differ in their methods; who is behind
+``other``; and whether it named its version. Where the answer hangs on one of them, it is not guessed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from duskgate.policy.plan import Plan, Rule
 from duskgate.policy.request import ANONYMOUS
 from duskgate.policy.shares import BUCKETS
 from duskgate.policy.standing import Bar, Standing, standing_of
+from duskgate.usage.reports.moving import rescuing
 from duskgate.usage.reports.places import Place, rules_by_place
 
 METHODS = ("GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE")
@@ -66,10 +67,32 @@ class Fates:
 
     def fate(self, place: Place, label: str, at: int) -> Fate:
         """What becomes of requests of a caller that landed at a place, at an instant (ms)."""
+        name = self.name(label)
+        found = self._staying(place, name, at)
+        if found.outcome is not Outcome.REFUSED:
+            return found
+
+        def refused(version: str) -> bool:
+            return self._staying(place._replace(version=version), name, at).outcome is Outcome.REFUSED
+
+        api, consumer = self._plan.apis[place.api], name if name in self._plan.identity.consumers else None
+        for rollout, sure in rescuing(api, place.version, consumer, name, at, refused):
+            there = place._replace(version=rollout.to)
+            if sure and self._as_it_is(place) and self._staying(there, name, at) == FORWARDED:
+                return FORWARDED
+            return Fate(Outcome.UNDECIDED, why=f"hangs on whom the rollout to {rollout.to} moves then")
+        return found
+
+    def _as_it_is(self, place: Place) -> bool:
+        """Whether requests keep path and method where they are moved on."""
+        return not any(rule.elsewhere or rule.lifecycle.method for rule in self._rules[place])
+
+    def _staying(self, place: Place, name: str, at: int) -> Fate:
+        """The same if no rollout moves them."""
         rules = self._rules.get(place)
         if rules is None:
             return Fate(Outcome.UNDECIDED, why=self._missing(place))
-        found = {self._under(rule, self.name(label), at): None for rule in rules}
+        found = {self._under(rule, name, at): None for rule in rules}
         if len(found) == 1:
             return next(iter(found))
         if any(one.outcome is not Outcome.REFUSED for one in found):
