@@ -23,6 +23,7 @@ apis:
     versions:
       v1: {backend: old, lifecycle: {deprecated: 2026-03-01, sunset: 2027-01-01, successor: v2}}
       v2: {backend: new}
+lifecycles: {spare: {sunset: 2027-01-01}}
 """
 FLAGS = {
     "flags": {
@@ -65,7 +66,7 @@ def test_check_says_fine_and_warns(config: Path) -> None:
     assert result.exit_code == 0
     assert "fine (1 apis, 2 versions" in result.stdout
     assert "warning:" in result.stderr
-    assert "contact: has no effect yet" in result.stderr
+    assert "is used by no lifecycle" in result.stderr
 
 
 def test_check_lists_every_mistake_and_exits_2(config: Path) -> None:

@@ -29,7 +29,6 @@ from duskgate.cli.main import main
 from duskgate.config import Document, InvalidConfig, load, loads
 from duskgate.config.current import Current
 from duskgate.config.models import Section
-from duskgate.config.pending import pending
 from duskgate.config.tree import parse
 from duskgate.feed.room import FEED
 from duskgate.middleware import exchange
@@ -212,24 +211,6 @@ def test_default_and_example_of_a_key_are_true(at: tuple[str, str]) -> None:
         assert default == "none"
     else:
         assert taken(field, at[1], code(default)[0]) == field.default
-
-
-USES_ALL_THAT_IS_PENDING = """
-identity: [{jwt: {jwks: keys.json}}]
-backends: {b: {url: "http://127.0.0.1:1", health: /healthz, retries: 1}}
-consumers: {c: {match: {X-Id: c}, contact: "mailto:c@c.example"}}
-apis: {a: {path: /a, default: v1, versions: {v1: {}}}}
-"""
-
-
-def test_keys_without_effect_are_marked_and_no_other() -> None:
-    document = Document.model_validate(parse(USES_ALL_THAT_IS_PENDING, "pending", {}).value)
-    without = {str(place[-1]) for place, _ in pending(document)}
-    marked = {key for (_, key), row in DESCRIBED.items() if "**No effect yet" in row[3]}
-    assert marked == without
-    changes = sections(page("CHANGELOG.md"))["Not there yet"]
-    for key in without:
-        assert key in changes
 
 
 def changed(document: Any, key: str, value: Any) -> None:

@@ -21,7 +21,6 @@ from duskgate.config.compile import compile_plan
 from duskgate.config.errors import ConfigError, InvalidConfig
 from duskgate.config.key import BrokenKey, identity_key, own_key
 from duskgate.config.models import Document
-from duskgate.config.pending import pending
 from duskgate.config.tree import Path, Tree, parse, suggest
 from duskgate.policy.plan import Plan
 
@@ -145,7 +144,6 @@ def loads(
     plan = compile_plan(document, digest, key, file.parent)
     warnings = (
         *broken,
-        *(tree.error(place, f"has no effect yet: {reason}") for place, reason in pending(document)),
         *(tree.error(place, reason) for place, reason in advice(document)),
     )
     return Loaded(file, document, plan, warnings, text, standalone)

@@ -14,7 +14,7 @@ from duskgate.control.in_force import PlanInForce
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.plan import WHOLE, Plan
 from duskgate.policy.timeline import freezes
-from duskgate.usage.open_ledger import open_reader
+from duskgate.usage.open_reader import open_reader
 from duskgate.usage.reports.fate import Fate
 from duskgate.usage.reports.places import Place
 from duskgate.usage.reports.rehearsal import Calls

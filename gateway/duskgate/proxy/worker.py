@@ -24,7 +24,8 @@ from duskgate.proxy.state import State
 from duskgate.proxy.upstream.websocket import CLOSE_SECONDS
 from duskgate.usage.access_log import AccessLog
 from duskgate.usage.instruments import Instruments
-from duskgate.usage.open_ledger import Ledger, open_ledger, open_reader
+from duskgate.usage.open_ledger import Ledger, open_ledger
+from duskgate.usage.open_reader import open_reader
 from duskgate.usage.recorder import WorkerRecorder
 from duskgate.usage.shadows import ShadowMetrics
 from duskgate.usage.shared_names import SharedNames

@@ -1,16 +1,13 @@
-"""The ledger, if the YAML asks for one: for writing it, and for reading it."""
+"""The ledger, if the YAML asks for one, for writing it."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from duskgate.config import Loaded
 from duskgate.usage.instruments import Instruments
 from duskgate.usage.recorder import Keeper
-
-if TYPE_CHECKING:
-    from duskgate.usage.ledger.reader import Reader
 
 logger = logging.getLogger("duskgate")
 
@@ -38,12 +35,3 @@ def open_ledger(loaded: Loaded, instruments: Instruments) -> Ledger | None:
     except store.LedgerError as error:
         logger.error("ledger: none is kept: %s", error)
         return None
-
-
-def open_reader(loaded: Loaded) -> Reader | None:
-    """What answers from the ledger. It opens nothing before it is asked."""
-    if loaded.ledger_url is None:
-        return None
-    from duskgate.usage.ledger.reader import Reader
-
-    return Reader(loaded.ledger_url)
