@@ -217,7 +217,12 @@ def removed(path: Path) -> Callable[[], None]:
 
 
 def folder_removed(path: Path) -> Callable[[], None]:
-    shutil.rmtree(path.parent)
+    def gone() -> bool | None:
+        """A worker may close the database at the same moment, and take files of it away itself."""
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return not path.parent.exists() or None
+
+    eventually(gone, "the end of the folder")
     return lambda: path.parent.mkdir()
 
 
