@@ -1,5 +1,6 @@
 """Flags of flagd, by its Python provider and real gRPC: asked for each, or rules sent and evaluated here."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
