@@ -1,6 +1,5 @@
 """The keeper's rounds: verdicts on record, freezes passed on, warnings once a day."""
 
-import json
 import logging
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -55,7 +54,7 @@ class Books:
     def facts(self) -> Facts | None:
         return Past(called=self.called) if self.readable else None
 
-    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
+    def seen_before(self, api: str, version: str, instant: int, most: int) -> Set[str] | None:
         return {name for name, at in self.called.items() if at < instant} if self.readable else None
 
 
@@ -137,14 +136,6 @@ def test_verdicts_are_audited_once_each(world: World) -> None:
         world.round(now, acme=SUNSET - 3 * DAY - 1)
     changes = [(one["by"], one["to"]["verdict"]) for one in entries_in(world.folder).audit()]
     assert changes == [("duskgate", "unmet"), ("duskgate", "met")]
-
-
-def test_who_was_seen_before_a_freeze_is_passed_on_once_it_has_begun(world: World) -> None:
-    seen = world.folder / "seen.json"
-    world.round(FREEZE, acme=FREEZE - 1, late=FREEZE)
-    assert not seen.exists()
-    world.round(FREEZE + 2000, acme=FREEZE - 1, late=FREEZE)
-    assert json.loads(seen.read_text()) == {"accounts/v1": ["acme"]}
 
 
 def test_a_ledger_that_cannot_be_read_is_what_gates_and_freezes_complain_of(

@@ -100,7 +100,7 @@ STORY = [
 @pytest.mark.parametrize(("at", "caller", "status"), STORY)
 def test_callers_get_what_the_story_says(at: str, caller: str, status: str) -> None:
     gateway = loaded(SAMPLE)
-    seen = {("accounts", "v1"): frozenset({"acme", "beta"})}
+    seen = {("accounts", "v1", instant_ms("2027-02-01")): frozenset({"acme", "beta"})}
     plan = switched(gateway.plan, Switches(seen=seen))
     asked = request("GET", "/api/v1/users/42", [("X-Api-Key", f"demo-{caller}")])
     who = identify(plan.identity, asked.fields)

@@ -111,11 +111,11 @@ def lives(draw: st.DrawFn) -> Life:
     hours = sorted(draw(st.lists(st.integers(0, 3000), min_size=10, max_size=10, unique=True)))
     whole = draw(lifecycles(hours))
     endpoint = draw(st.sampled_from([whole, replace(whole, brownouts=())]) | lifecycles(hours))
-    return Life(plan_with(whole, endpoint), draw(switches(instant(hours[7]))))
+    return Life(plan_with(whole, endpoint), draw(switches(instant(hours[7]), instant(hours[2]))))
 
 
 @st.composite
-def switches(draw: st.DrawFn, sunset: int) -> Switches:
+def switches(draw: st.DrawFn, sunset: int, frozen: int) -> Switches:
     holds = draw(st.dictionaries(st.sampled_from([WHOLE, ENDPOINT]), st.integers(0, 4000), max_size=2))
     opened = st.sampled_from([None, sunset, sunset - HOUR])
     judged = st.builds(Judged, st.sampled_from(Verdict), st.just(()), opened)
@@ -123,7 +123,7 @@ def switches(draw: st.DrawFn, sunset: int) -> Switches:
         holds={target: Hold(instant(hour), "jane", "late") for target, hour in holds.items()},
         no_brownouts=draw(st.frozensets(st.sampled_from(TARGETS), max_size=1)),
         gates=draw(st.dictionaries(st.sampled_from(GATES), judged)),
-        seen=draw(st.sampled_from([{}, {("accounts", "v1"): SEEN}])),
+        seen=draw(st.sampled_from([{}, {("accounts", "v1", frozen): SEEN}])),
     )
 
 

@@ -25,7 +25,7 @@ PLAN = one_api("""{path: '/api/{version}', default: v1, versions: {
 V1, V2, V1_A = Target("accounts", "v1"), Target("accounts", "v2"), Target("accounts", "v1", "/a")
 PLACES = {"v1": ("GET", "/api/v1/x"), "v1 /a": ("GET", "/api/v1/a"), "v2": ("GET", "/api/v2/x"),
           "v2 /b": ("PUT", "/api/v2/b")}  # fmt: skip
-GONE = ms("2027-01-02")
+GONE, FREEZE = ms("2027-01-02"), ms("2026-10-01")
 
 
 def kinds(plan: Plan, at: int) -> dict[str, type]:
@@ -103,11 +103,14 @@ def test_a_grace_that_a_hold_outlasts_is_no_exception_any_more() -> None:
 
 
 def test_who_was_seen_before_is_told_apart_for_the_version_and_its_endpoints() -> None:
-    plan = switched(PLAN, Switches(seen={("accounts", "v1"): {"old"}, ("accounts", "v3"): {"nobody"}}))
+    seen = {("accounts", "v1", FREEZE): {"old"}, ("accounts", "v3", FREEZE): {"nobody"}}
+    plan = switched(PLAN, Switches(seen=seen))
     for target in ("/api/v1/x", "/api/v1/a"):
         for caller, kind in (("old", Forward), ("new", Frozen), ("anonymous", Forward)):
             assert type(_as(plan, target, caller)) is kind
     assert type(_as(PLAN, "/api/v1/x", "new")) is Forward, "nobody is refused where nobody knows"
+    earlier = switched(PLAN, Switches(seen={("accounts", "v1", FREEZE - 1): {"old"}}))
+    assert type(_as(earlier, "/api/v1/x", "new")) is Forward, "what is known of another instant is no help"
 
 
 def _as(plan: Plan, target: str, caller: str) -> object:
@@ -117,7 +120,7 @@ def _as(plan: Plan, target: str, caller: str) -> object:
 
 def test_taking_everything_away_again_leaves_the_plan_as_it_was() -> None:
     everything = replace(
-        holding(EVERYTHING), no_brownouts=frozenset({EVERYTHING}), seen={("accounts", "v1"): set()}
+        holding(EVERYTHING), no_brownouts=frozenset({EVERYTHING}), seen={("accounts", "v1", FREEZE): set()}
     )
     assert switched(PLAN, everything) != PLAN
     assert switched(PLAN, NOTHING) is PLAN

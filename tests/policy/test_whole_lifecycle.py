@@ -24,7 +24,7 @@ from duskgate.policy.identify import identify
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Lifecycle
 from duskgate.policy.switches import switched
-from duskgate.policy.timeline import events
+from duskgate.policy.timeline import Kind, events
 from duskgate.usage.recorder import place_of
 from tests.stack import Answer, Asked, answers
 
@@ -58,7 +58,8 @@ def plan_in_force(case: Path) -> Plan:
     plan = loads(config.read_text(encoding="utf-8"), config, ENV).plan
     seen = {labels(plan)[name] for name in CALLERS if name != "newcomer"}
     text = case.read_text(encoding="utf-8") if case.suffix == ".json" else "{}"
-    switches = replace(switches_of(parsed(text, case)), seen={("accounts", "v1"): seen})
+    begun = {(one.api, one.version, one.at): seen for one in events(plan) if one.kind is Kind.FROZEN}
+    switches = replace(switches_of(parsed(text, case)), seen=begun)
     return switched(plan, switches)
 
 

@@ -7,14 +7,13 @@ workers there are.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from duskgate.admin.following import Following
+from duskgate.admin.newcomers import Newcomers
 from duskgate.control.entries import BrokenEntries
 from duskgate.control.switches import GATES, entries_in, gate_text, judged_entry
 from duskgate.middleware.clock import Clock, system_clock
@@ -23,7 +22,7 @@ from duskgate.policy.instants import rfc3339
 from duskgate.policy.lifecycle import Grace
 from duskgate.policy.plan import Plan, Rule
 from duskgate.policy.switches import Gate, Judged
-from duskgate.policy.timeline import freezes, rules, where
+from duskgate.policy.timeline import rules, where
 from duskgate.proxy.run_dir import SEEN
 from duskgate.usage.gates import NO_LEDGER, Facts, gates, judge, still_open
 
@@ -31,9 +30,6 @@ logger = logging.getLogger("duskgate")
 
 TICK = 5.0
 """Seconds between two rounds."""
-
-SETTLE = 2_000
-"""Ms after a freeze begins until who was seen before it is looked up: the last of them must be on record."""
 
 REMIND = 86_400_000
 """Ms between two warnings of the same thing."""
@@ -47,7 +43,7 @@ class Records(Protocol):
 
     def facts(self) -> Facts | None: ...
 
-    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None: ...
+    def seen_before(self, api: str, version: str, instant: int, most: int) -> Set[str] | None: ...
 
 
 class NoRecords:
@@ -58,7 +54,7 @@ class NoRecords:
     def facts(self) -> Facts | None:
         return None
 
-    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
+    def seen_before(self, api: str, version: str, instant: int, most: int) -> Set[str] | None:
         return None
 
 
@@ -81,11 +77,10 @@ class Keeper:
         clock: Clock = system_clock,
     ) -> None:
         self._following = following
-        self._seen_path = run_dir / SEEN
         self._records = records or NoRecords()
+        self._newcomers = Newcomers(run_dir / SEEN, self._records)
         self._clock = clock
         self._warned: dict[str, int] = {}
-        self._seen: Mapping[str, list[str]] = {}
         self.standing: list[Standing] = []
 
     async def run(self) -> None:
@@ -102,7 +97,13 @@ class Keeper:
         self._following.refresh()
         plan, now = self._following.plan, self._clock()
         self._judge(plan, self._records.facts() or self._fault(), now)
-        self._pass_on_seen(plan, now)
+        self._newcomers.round(
+            plan,
+            now,
+            lambda version, why: self._warn(
+                f"freeze {version}", f"{version}: nobody is kept off: {why or self._fault()}", now
+            ),
+        )
         for key, text in _expiring(plan, now):
             self._warn(key, text, now)
 
@@ -143,21 +144,6 @@ class Keeper:
             return judged
         logger.info("gate %s: %s (%s)", gate_text(gate), judged.verdict.value, "; ".join(judged.reasons))
         return judged
-
-    def _pass_on_seen(self, plan: Plan, now: int) -> None:
-        seen: dict[str, list[str]] = {}
-        for (api, version), since in freezes(plan, now - SETTLE).items():
-            key = f"{api}/{version}"
-            found = self._records.seen_before(api, version, since)
-            if found is None:
-                self._warn(f"freeze {key}", f"{key}: nobody is kept off: {self._fault()}", now)
-            else:
-                seen[key] = sorted(found)
-        if seen != self._seen:
-            self._seen = seen
-            draft = self._seen_path.with_name(f"{self._seen_path.name}.{os.getpid()}")
-            draft.write_text(json.dumps(seen), encoding="utf-8")
-            draft.replace(self._seen_path)
 
     def _warn(self, key: str, text: str, now: int) -> None:
         if now - self._warned.get(key, -REMIND) >= REMIND:

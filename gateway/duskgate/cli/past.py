@@ -62,8 +62,7 @@ def switches_of(loaded: Loaded) -> PlanInForce:
 
 def plan_at(in_force: PlanInForce, reader: Reader, at: int) -> Plan:
     """The plan as a gateway has it at an instant (ms): it knows who was seen before each freeze."""
-    begun = freezes(in_force.plan, at)
-    in_force.remember({place: reader.first_seen_before(*place, since) for place, since in begun.items()})
+    in_force.remember({place: reader.first_seen_before(*place) for place in freezes(in_force.plan, at)})
     return in_force.plan
 
 

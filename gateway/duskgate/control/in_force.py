@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from duskgate.config import Loaded
+from duskgate.control.seen import Seen
 from duskgate.control.switches import SwitchesFile
 from duskgate.policy.plan import Plan
 from duskgate.policy.switches import switched
@@ -19,7 +19,7 @@ class PlanInForce:
 
     def __init__(self, loaded: Loaded) -> None:
         self.switches = SwitchesFile(loaded.state)
-        self._seen: Mapping[tuple[str, str], Set[str]] = {}
+        self._seen: Seen = {}
         self._loaded = loaded
         self._said: str | None = None
         self._say_fault()
@@ -43,8 +43,8 @@ class PlanInForce:
             self.plan = self._made()
         return changed
 
-    def remember(self, seen: Mapping[tuple[str, str], Set[str]]) -> None:
-        """The callers that were seen on each version before its freeze."""
+    def remember(self, seen: Seen) -> None:
+        """The callers that were seen on a version before each freeze."""
         if seen != self._seen:
             self._seen = seen
             self.plan = self._made()

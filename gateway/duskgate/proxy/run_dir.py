@@ -16,7 +16,7 @@ LAST_GOOD_OVERRIDES = "last-good-overrides.json"
 """Copies of the files in force, for workers that are started while the files are broken."""
 
 SEEN = "seen.json"
-"""A file with the callers seen on each version before its freeze, by api/version."""
+"""A file with the callers seen before each freeze."""
 
 LABELS = "labels"
 """A file with the labels that workers have given to callers and variants that the YAML does not name."""

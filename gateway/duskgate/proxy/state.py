@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from duskgate.config import Loaded
 from duskgate.config.current import Current
 from duskgate.config.watch import changes
 from duskgate.control.in_force import PlanInForce
+from duskgate.control.seen import SeenFile
 from duskgate.feed.memory_file import MemoryFile
 from duskgate.flags import GatewayFlags, InvalidFlags
 from duskgate.policy.plan import Backend, Plan
@@ -114,7 +114,7 @@ class State:
         loaded = self.current.loaded
         self.in_force = PlanInForce(loaded)
         self.feed_memory = MemoryFile(loaded.state)
-        self._seen_path = run_dir / SEEN if run_dir is not None else None
+        self._seen = SeenFile(run_dir / SEEN) if run_dir is not None else None
         self._refresh_seen()
         self.instruments = instruments
         self._provider = loaded.document.flags.provider if loaded.document.flags is not None else ""
@@ -143,7 +143,7 @@ class State:
         file = self.flags.file if self.flags is not None else None
         paths = [self.current.loaded.path, *([file.path] if file is not None else [])]
         overrides = self.flags.overrides.path if self.flags is not None else None
-        beside = (self.in_force.switches.path, self._seen_path, overrides)
+        beside = (self.in_force.switches.path, self._seen.path if self._seen is not None else None, overrides)
         paths += [path for path in beside if path is not None and path.parent.is_dir()]
         database = self.current.loaded.ledger_path
         async for _ in changes(paths, [database] if database is not None else []):
@@ -179,12 +179,8 @@ class State:
 
     def _refresh_seen(self) -> None:
         """Who called before a freeze, as the admin process found out."""
-        try:
-            text = self._seen_path.read_text(encoding="utf-8") if self._seen_path is not None else "{}"
-        except FileNotFoundError:
-            return
-        seen = {tuple(place.split("/", 1)): frozenset(callers) for place, callers in json.loads(text).items()}
-        self.in_force.remember(seen)
+        if self._seen is not None and self._seen.refresh():
+            self.in_force.remember(self._seen.seen)
 
     def _say(self, before: Loaded, now: Loaded) -> None:
         logger.info("configuration %s taken over", now.plan.digest)

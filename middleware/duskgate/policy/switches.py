@@ -51,19 +51,23 @@ Gate = tuple[str, str, str]
 """The api, version and endpoint (``*`` for the whole version) that a gate is before."""
 
 
+FreezeOf = tuple[str, str, int]
+"""The api and version of a freeze, and the instant (ms) at which it begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
     """Everything that is switched.
 
     ``stops`` are those of rollouts, by the api and the version that callers come from. ``seen`` holds the
-    callers known from before a version's freeze.
+    callers of a version from before a freeze's instant.
     """
 
     holds: Mapping[Target, Hold] = field(default_factory=dict)
     no_brownouts: frozenset[Target] = frozenset()
     gates: Mapping[Gate, Judged] = field(default_factory=dict)
     stops: Mapping[tuple[str, str], Stop] = field(default_factory=dict)
-    seen: Mapping[tuple[str, str], Set[str]] = field(default_factory=dict)
+    seen: Mapping[FreezeOf, Set[str]] = field(default_factory=dict)
 
     def hold_for(self, rule: Rule) -> Hold | None:
         """The hold on a rule; of several the one that lasts longest."""
@@ -132,9 +136,10 @@ def _rule(rule: Rule, whole: Rule, switches: Switches) -> Rule:
         lifecycle = held(lifecycle, hold)
     if lifecycle.brownouts and any(target.covers(rule) for target in switches.no_brownouts):
         lifecycle = replace(lifecycle, brownouts=())
-    seen = switches.seen.get((rule.api, rule.version))
-    if lifecycle.freeze is not None and seen is not None:
-        lifecycle = replace(lifecycle, freeze=replace(lifecycle.freeze, seen=seen))
+    freeze = lifecycle.freeze
+    seen = switches.seen.get((rule.api, rule.version, freeze.since)) if freeze is not None else None
+    if freeze is not None and seen is not None:
+        lifecycle = replace(lifecycle, freeze=replace(freeze, seen=seen))
     return rule if lifecycle is rule.lifecycle else with_lifecycle(rule, lifecycle)
 
 

@@ -12,6 +12,7 @@ from duskgate.policy.lifecycle import Lifecycle, Window
 from duskgate.policy.plan import WHOLE, Api, Plan, Rule
 from duskgate.policy.rollout import ALWAYS, Rollout
 from duskgate.policy.shares import BUCKETS
+from duskgate.policy.switches import FreezeOf
 
 FEW = 5
 """How many names are listed before the rest is only counted."""
@@ -86,14 +87,13 @@ def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
                     yield rule, api.rules[version]
 
 
-def freezes(plan: Plan, now: int) -> dict[tuple[str, str], int]:
-    """The versions whose freeze has begun by an instant (ms), by api and name, and when it did."""
-    found: dict[tuple[str, str], int] = {}
-    for rule, _ in rules(plan):
-        freeze = rule.lifecycle.freeze
-        if freeze is not None and now >= freeze.since:
-            found.setdefault((rule.api, rule.version), freeze.since)
-    return found
+def freezes(plan: Plan, now: int) -> set[FreezeOf]:
+    """Every freeze that has begun by an instant (ms): a version's, and those of endpoints at another time."""
+    return {
+        (rule.api, rule.version, rule.lifecycle.freeze.since)
+        for rule, _ in rules(plan)
+        if rule.lifecycle.freeze is not None and now >= rule.lifecycle.freeze.since
+    }
 
 
 def _own(rule: Rule, whole: Rule) -> Iterable[Event]:

@@ -70,9 +70,10 @@ def test_who_called_and_when_last(facts: Facts, endpoint: str, since: int, calle
 
 
 def test_who_was_there_before_a_freeze(records: LedgerRecords) -> None:
-    assert records.seen_before("accounts", "v1", NOON + 40) == {"acme"}
-    assert records.seen_before("accounts", "v1", NOON + 41) == {"acme", "beta"}
-    assert records.seen_before("accounts", "v2", NOON) == set()
+    assert records.seen_before("accounts", "v1", NOON + 40, 9) == {"acme"}
+    assert records.seen_before("accounts", "v1", NOON + 41, 9) == {"acme", "beta"}
+    assert len(records.seen_before("accounts", "v1", NOON + 41, 1) or ()) == 1, "no more than asked for"
+    assert records.seen_before("accounts", "v2", NOON, 9) == set()
 
 
 def test_where_there_is_no_ledger_nothing_is_known_and_it_is_said_why_until_there_is_one(
@@ -81,7 +82,7 @@ def test_where_there_is_no_ledger_nothing_is_known_and_it_is_said_why_until_ther
     url = f"sqlite:///{tmp_path / 'duskgate.db'}"
     records = LedgerRecords(url)
     assert records.facts() is None
-    assert records.seen_before("accounts", "v1", NOON) is None
+    assert records.seen_before("accounts", "v1", NOON, 9) is None
     assert str(records.fault).startswith("there is no ledger at ")
     put(url, ROWS)
     assert records.facts() is not None

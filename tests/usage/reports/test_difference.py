@@ -190,7 +190,7 @@ EDITED = (
     .replace('path: "/all"', 'path: "/everything"')
     .replace("removed: 2026-09-01", "removed: 2026-08-01")
 )
-NEW = switched(plan_of(EDITED), Switches(seen={("accounts", "v1"): SEEN}))
+NEW = switched(plan_of(EDITED), Switches(seen={("accounts", "v1", ms("2026-03-01")): SEEN}))
 ENDPOINTS = ["*", "/read", "/both", "/all", "/alone"]
 LABELS = ["acme", "beta", "gamma", "anonymous", "other", "~aa", "~bb"]
 USES = [

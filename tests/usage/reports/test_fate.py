@@ -57,7 +57,7 @@ PLAN = switched(
     plan_of(YAML),
     Switches(
         holds={Target("accounts", "v1", "/alone"): Hold(ms("2026-08-01"), "jane", "wait")},
-        seen={("accounts", "v1"): SEEN},
+        seen={("accounts", "v1", ms("2026-03-01")): SEEN},
     ),
 )
 FATES = Fates(PLAN)

@@ -62,9 +62,13 @@ class Reader:
             for consumer, rows in groupby(sums, key=lambda one: one[0])
         }
 
-    def first_seen_before(self, api: str, version: str, at: int) -> frozenset[str]:
-        """The consumers that were seen on a version before an instant, as far back as the ledger goes."""
-        return frozenset(one[0] for one in self._sums(("consumer",), None, at, api=api, version=version))
+    def first_seen_before(self, api: str, version: str, at: int, most: int | None = None) -> frozenset[str]:
+        """The consumers that were seen on a version before an instant, as far back as the ledger goes.
+
+        Of more than ``most`` only so many.
+        """
+        sums = self._sums(("consumer",), None, at, most, api=api, version=version)
+        return frozenset(one[0] for one in sums)
 
     def share(
         self, api: str, since: int, until: int | None, endpoint: str | None = None
@@ -74,7 +78,7 @@ class Reader:
         ``endpoint``: those of one endpoint only.
         """
         where = {"api": api} if endpoint is None else {"api": api, "endpoint": endpoint}
-        sums = self._sums(("version", "code"), since, until, **where)
+        sums = self._sums(("version", "code"), since, until, None, **where)
         shares = {}
         for version, rows in groupby(sums, key=lambda one: one[0]):
             codes = {code: count for _, code, count, _, _ in rows}
@@ -120,7 +124,12 @@ class Reader:
             yield from (Row(*one) for one in streamed)
 
     def _sums(
-        self, words: tuple[str, ...], since: int | None, until: int | None, **where: str
+        self,
+        words: tuple[str, ...],
+        since: int | None,
+        until: int | None,
+        most: int | None = None,
+        **where: str,
     ) -> list[tuple[Any, ...]]:
         """Uses summed by some of the words: (words, count, first_seen, last_seen), in the words' order."""
         both = _both((*words, "count", "first_seen", "last_seen"), since, until, where)
@@ -132,7 +141,7 @@ class Reader:
             func.max(both.c.last_seen),
         )
         with self._asking() as connection:
-            return [tuple(one) for one in connection.execute(sums.group_by(*by).order_by(*by))]
+            return [tuple(one) for one in connection.execute(sums.group_by(*by).order_by(*by).limit(most))]
 
     @contextmanager
     def _asking(self) -> Iterator[Connection]:

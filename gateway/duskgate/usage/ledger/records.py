@@ -53,10 +53,10 @@ class LedgerRecords:
         self.fault = None
         return facts
 
-    def seen_before(self, api: str, version: str, instant: int) -> Set[str] | None:
-        """Who called a version before an instant (ms)."""
+    def seen_before(self, api: str, version: str, instant: int, most: int) -> Set[str] | None:
+        """Who called a version before an instant (ms); no more than ``most`` of them."""
         try:
-            return self._reader.first_seen_before(api, version, instant)
+            return self._reader.first_seen_before(api, version, instant, most)
         except LedgerError as error:
             self.fault = str(error)
             return None
