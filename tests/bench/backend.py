@@ -35,6 +35,11 @@ def answer(size: int) -> str:
     return frame.replace('""', f'"{"x" * (size - len(frame))}"')
 
 
+def spaced(document: str) -> str:
+    """The same document, but not the same bytes: there is something to compare."""
+    return document.replace(",", " ,")
+
+
 def path_of(size: int) -> str:
     """The path that is answered with so many bytes, if it is not the small answer."""
     return f"/api/v1/bodies/{size}"
@@ -43,10 +48,7 @@ def path_of(size: int) -> str:
 def config(folder: Path, port: int) -> str:
     """The backend's nginx.conf."""
     small = answer(SMALL)
-    spaced = small.replace(
-        ",", " ,"
-    )  # the same document, but not the same bytes: there is something to compare
-    text = HTTP.format(port=port, folder=folder, small=small, spaced=spaced, large=LARGE, huge=HUGE)
+    text = HTTP.format(port=port, folder=folder, small=small, spaced=spaced(small), large=LARGE, huge=HUGE)
     return frame(folder, text)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -13,15 +13,34 @@ from typing import Any
 
 from tests.bench.backend import backend
 from tests.bench.duskgate import Full
-from tests.bench.fleet import launch
+from tests.bench.fleet import Running, launch
 from tests.bench.place import Place
-from tests.bench.ready import CannotMeasure
+from tests.bench.ready import CannotMeasure, wait_for
+from tests.bench.slow import WAIT_SECONDS
 from tests.bench.spawn import Cores, running
 from tests.bench.tree import cpu_seconds
+from tests.running import free_ports
 
 SHARE = "10%"
-RATES = (500, 2_000)
-"""Requests a second: what a core does with ease, and about half of what it can do."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """So many requests a second, of a backend that answers at once or one that is ``slow``."""
+
+    rate: int
+    slow: bool = False
+
+    @property
+    def title(self) -> str:
+        backend = f", backend takes {WAIT_SECONDS * 1000:.0f} ms" if self.slow else ""
+        return f"{self.rate:,} a second{backend}"
+
+
+LOADS = (Load(500), Load(2_000), Load(200, slow=True))
+"""What a core does with ease, about half of what it can do, and what hardly needs it: of the first two,
+answers are so short that a copy's own work for the same core shows; of the last, only waiting would.
+"""
 SECONDS = 1.5
 TURNS = 4
 """Rounds for one of the other tables': small differences want more of them."""
@@ -80,7 +99,7 @@ WORDS = {"middle": "median", "average": "mean", "slow": "99 %", "cpu": "CPU"}
 class Row:
     """One gateway at one rate, over all rounds."""
 
-    rate: int
+    load: Load
     title: str
     rounds: list[Times]
 
@@ -95,27 +114,48 @@ class Row:
 
 
 def measure(
-    folder: Path, cores: Cores, rounds: int, say: Callable[[str], None], rates: Sequence[int] = RATES
+    folder: Path, cores: Cores, rounds: int, say: Callable[[str], None], loads: Sequence[Load] = LOADS
 ) -> list[Row]:
-    """Every gateway at every rate in every round, in turns. May raise CannotMeasure."""
-    rows = {(rate, peer.name): Row(rate, peer.title, []) for rate in rates for peer in PEERS}
+    """Every gateway under every load in every round, in turns. May raise CannotMeasure."""
+    rows = {(load, peer.name): Row(load, peer.title, []) for load in loads for peer in PEERS}
     folder.mkdir()
     with ExitStack() as stack:
-        answers = stack.enter_context(backend(folder / "backend", cores.load))
-        fleet = {
-            peer.name: launch(stack, peer, folder / peer.name, answers.port, cores.proxy) for peer in PEERS
+        fleets = {
+            slow: _fleet(stack, folder / ("slow" if slow else "quick"), cores, slow=slow)
+            for slow in {load.slow for load in loads}
         }
         for number in range(rounds):
-            for rate in rates:
+            for load in loads:
                 turn = number % len(PEERS)
                 for peer in (*PEERS[turn:], *PEERS[:turn]):
-                    one = fleet[peer.name]
+                    one = fleets[load.slow][peer.name]
                     before = cpu_seconds(one.root)
-                    times = ask(one.place.port, rate, cores)
+                    times = ask(one.place.port, load.rate, cores)
                     got = Times.of(times, cpu_seconds(one.root) - before)
-                    rows[rate, peer.name].rounds.append(got)
-                    say(f"round {number + 1} of {rounds}: {rate}/s, {peer.title}: {got.middle:.0f} µs")
+                    rows[load, peer.name].rounds.append(got)
+                    say(f"round {number + 1} of {rounds}: {load.title}, {peer.title}: {got.middle:.0f} µs")
     return list(rows.values())
+
+
+def _fleet(stack: ExitStack, folder: Path, cores: Cores, *, slow: bool) -> dict[str, Running]:
+    """Every gateway, in front of one of the two backends."""
+    folder.mkdir()
+    port = (
+        stack.enter_context(slow_backend(folder, cores))
+        if slow
+        else stack.enter_context(backend(folder / "backend", cores.load)).port
+    )
+    return {peer.name: launch(stack, peer, folder / peer.name, port, cores.proxy) for peer in PEERS}
+
+
+@contextmanager
+def slow_backend(folder: Path, cores: Cores) -> Iterator[int]:
+    """The slow backend's port, until the block ends."""
+    (port,) = free_ports(1)
+    log = folder / "slow.log"
+    with running([sys.executable, "-m", "tests.bench.slow", str(port)], cores.load, log=log) as process:
+        wait_for(process, port, "/", log)
+        yield port
 
 
 def ask(port: int, rate: int, cores: Cores) -> list[float]:
@@ -132,16 +172,17 @@ def ask(port: int, rate: int, cores: Cores) -> list[float]:
     return times
 
 
-def added(rows: Sequence[Row], rate: int) -> float | None:
+def added(rows: Sequence[Row], load: Load) -> float | None:
     """How many times as long answers take with a shadow as without; ``None`` if that was not measured."""
-    mine = [row for row in rows if row.rate == rate]
+    mine = [row for row in rows if row.load == load]
     return mine[1].ratio(mine[0], "middle") if mine else None
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {
-            "rate": row.rate,
+            "rate": row.load.rate,
+            "slow backend": row.load.slow,
             "row": row.title,
             "microseconds": {name: round(row.value(word), 1) for word, name in WORDS.items()},
             "rounds": [

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +44,15 @@ def start(
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)  # children inherit it, from their first instruction on
     try:
-        output = log.open("wb") if log is not None else subprocess.PIPE
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
-            start_new_session=True,  # so that Ctrl-C reaches them through ``stop``
-        )
+        with log.open("wb") if log is not None else nullcontext(subprocess.PIPE) as output:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,  # so that Ctrl-C reaches them through ``stop``
+            )
     finally:
         os.sched_setaffinity(0, mine)
 

@@ -72,9 +72,10 @@ def memory(figures: Sequence[Memory]) -> Iterator[str]:
 
 def shadow(rows: Sequence[Row]) -> Iterator[str]:
     """What a shadow adds: medians over the rounds, and by the first row's of the same round."""
-    for rate in dict.fromkeys(row.rate for row in rows):
-        mine = [row for row in rows if row.rate == rate]
-        yield columns(f"A shadow, {rate:,} requests a second, µs", *WORDS.values())
+    for load in dict.fromkeys(row.load for row in rows):
+        mine = [row for row in rows if row.load == load]
+        yield f"A shadow, µs: {load.title}"
+        yield columns("", *WORDS.values())
         for row in mine:
             values = (f"{row.value(word):.0f} {row.ratio(mine[0], word):.2f}x" for word in WORDS)
             yield columns(row.title, *values)

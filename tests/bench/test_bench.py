@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from duskgate.config import load
-from tests.bench import backend, shadow, steady, table, wrk
+from tests.bench import backend, shadow, slow, steady, table, wrk
 from tests.bench.__main__ import arguments, plan_of
 from tests.bench.budgets import budgets
 from tests.bench.duskgate import Bare, Full
@@ -212,11 +213,11 @@ MEMORY = [Memory("download", "native", 100 * MIB, 103 * MIB, 0), Memory("upload"
 
 
 def shadow_rows() -> list[shadow.Row]:
-    """One rate, three rounds; the second gateway takes half as long again."""
-    rate = shadow.RATES[0]
+    """One load, three rounds; the second gateway takes half as long again."""
+    load = shadow.LOADS[0]
     plain = [shadow.Times(middle, middle, middle, 100) for middle in (100, 200, 400)]
     slower = [shadow.Times(one.middle * 1.5, one.average, one.slow, one.cpu) for one in plain]
-    return [shadow.Row(rate, "without", plain), shadow.Row(rate, "with", slower)]
+    return [shadow.Row(load, "without", plain), shadow.Row(load, "with", slower)]
 
 
 def test_times_of_many_answers() -> None:
@@ -240,6 +241,19 @@ def test_the_steady_caller_keeps_its_rate(tmp_path: Path) -> None:
     assert min(times) > 0
 
 
+def test_the_slow_backend_takes_its_time_and_answers_both_versions_alike(tmp_path: Path) -> None:
+    with (
+        shadow.slow_backend(tmp_path, Cores.of_this_process()) as port,
+        httpx.Client(trust_env=False) as client,
+    ):
+        answers = [client.get(f"http://127.0.0.1:{port}/api/{version}/x") for version in ("v1", "v2")]
+    assert all(one.elapsed.total_seconds() >= slow.WAIT_SECONDS for one in answers)
+    first, second = answers
+    assert len(first.content) == backend.SMALL
+    assert first.json() == second.json()
+    assert first.content != second.content
+
+
 def test_budgets(figures: Figures) -> None:
     got = [(one.verdict, one.measured) for one in budgets(figures, MEMORY, shadow_rows())]
     assert got == [
@@ -250,6 +264,7 @@ def test_budgets(figures: Figures) -> None:
         ("missed", pytest.approx(60)),
         ("not measured", None),
         ("missed", pytest.approx(1.5)),
+        ("not measured", None),
         ("not measured", None),
     ]
     assert {one.verdict for one in budgets(Figures(), [])} == {"not measured"}
