@@ -12,7 +12,7 @@ from tests.deploy.rules import ALERTS, RULES
 from tests.running import Gateway, eventually
 from tests.system.conftest import Prometheus
 from tests.system.promtool import promtool
-from tests.system.world import GUARDED, call_everything
+from tests.system.world import call_everything
 
 pytestmark = pytest.mark.system
 
@@ -35,7 +35,7 @@ EXPECTED = {
     ("DuskgateShadowDiffers", ""),
     ("DuskgateTargetDown", ""),
     ("DuskgateBackendErrors", ""),
-    *((("DuskgateGuardTripped", ""),) if GUARDED else ()),
+    ("DuskgateGuardTripped", ""),
 }
 """What world.py has to be warned of, and nothing else."""
 
