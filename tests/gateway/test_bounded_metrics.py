@@ -107,8 +107,11 @@ def test_the_page_is_bounded_and_exact_also_when_workers_are_replaced(served: Ga
 
 
 def _replace_worker(served: Gateway) -> None:
-    """Kill a worker; what it counted is a tenth of a second old, and so on the page for good."""
-    before = served.workers()
+    """Kill a worker; what it counted is a tenth of a second old, and so on the page for good.
+
+    The oldest one: a worker that dies again within seconds is taken for one that cannot live, and all ends.
+    """
+    before = sorted(served.workers())
     os.kill(before[0], signal.SIGKILL)
     eventually(lambda: len(set(served.workers()) - {before[0]}) == 3 or None, "a new worker")
     served.metrics()
