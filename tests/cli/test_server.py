@@ -42,7 +42,6 @@ MAPPED: list[tuple[str, dict[str, object]]] = [
     ("drain_timeout: 10ms", {"workers_kill_timeout": 1}),
     ("max_connections: 5000, workers: 2", {"backpressure": 5000}),
     ("http2: true", {"http": HTTPModes.auto}),
-    ("http2: false", {"http": HTTPModes.http1}),
 ]
 
 
@@ -101,9 +100,12 @@ def hurried(folder: Path, settings: str) -> Iterator[Hurried]:
         process.wait(20)
 
 
+@pytest.mark.parametrize("http2", ["false", "true"])
 @pytest.mark.parametrize("settings", ["max_worker_age: 60s", "max_worker_memory: 1MiB"])
-def test_a_worker_that_is_too_old_or_too_large_is_replaced(tmp_path: Path, settings: str) -> None:
-    with hurried(tmp_path, settings) as gateway:
+def test_a_worker_that_is_too_old_or_too_large_is_replaced(
+    tmp_path: Path, settings: str, http2: str
+) -> None:
+    with hurried(tmp_path, f"{settings}, http2: {http2}") as gateway:
         (first,) = gateway.workers()
         assert gateway.answers()
         eventually(lambda: gateway.workers() - {first} or None, "another worker", 10)
@@ -111,20 +113,9 @@ def test_a_worker_that_is_too_old_or_too_large_is_replaced(tmp_path: Path, setti
         eventually(gateway.answers, "an answer", 5)
 
 
-SILENT = {"nothing": b"", "a letter": b"P", "half a head": b"GET /a HTTP/1.1\r\nHo", "a whole request": ASK}
-
-
-def test_without_http2_connections_that_say_no_more_are_closed(tmp_path: Path) -> None:
-    with hurried(tmp_path, "http2: false") as gateway, ExitStack() as stack:
-        callers = {name: stack.enter_context(gateway.connected()) for name in SILENT}
-        for name, caller in callers.items():
-            caller.sendall(SILENT[name])
-        assert read_response(callers["a whole request"]).startswith(b"HTTP/1.1 410 ")
-        assert {name: caller.recv(1) for name, caller in callers.items()} == dict.fromkeys(SILENT, b"")
-
-
-def test_more_connections_than_allowed_wait(tmp_path: Path) -> None:
-    with hurried(tmp_path, "max_connections: 3") as gateway, ExitStack() as stack:
+@pytest.mark.parametrize("http2", ["false", "true"])
+def test_more_connections_than_allowed_wait(tmp_path: Path, http2: str) -> None:
+    with hurried(tmp_path, f"max_connections: 3, http2: {http2}") as gateway, ExitStack() as stack:
         first, *_ = [stack.enter_context(gateway.connected()) for _ in range(3)]
         last = stack.enter_context(gateway.connected())
         last.sendall(ASK)

@@ -50,7 +50,7 @@ class DrainingServer(MPServer):
             workers=settings.workers,
             backpressure=settings.max_connections,
             loop=Loops.uvloop,
-            http=HTTPModes.auto if settings.http2 else HTTPModes.http1,
+            http=HTTPModes.auto,
             http1_settings=HTTP1Settings(max_buffer_size=MOST_HEAD_BYTES),
             http2_settings=HTTP2Settings(max_headers_size=MOST_HEAD_BYTES, keep_alive_interval=PING_MS),
             log_level=LogLevels.warning,
