@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-OURS = ("duskgate", "duskgate.access")
+OURS = ("duskgate", "duskgate.access", "uvicorn.error")
 
 
 @pytest.fixture(autouse=True)

@@ -102,9 +102,7 @@ def hurried(folder: Path, settings: str) -> Iterator[Hurried]:
 
 @pytest.mark.parametrize("http2", ["false", "true"])
 @pytest.mark.parametrize("settings", ["max_worker_age: 60s", "max_worker_memory: 1MiB"])
-def test_a_worker_that_is_too_old_or_too_large_is_replaced(
-    tmp_path: Path, settings: str, http2: str
-) -> None:
+def test_a_worker_that_is_too_old_or_too_large_is_replaced(tmp_path: Path, settings: str, http2: str) -> None:
     with hurried(tmp_path, f"{settings}, http2: {http2}") as gateway:
         (first,) = gateway.workers()
         assert gateway.answers()

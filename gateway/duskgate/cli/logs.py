@@ -35,13 +35,15 @@ def set_up_logging() -> None:
     """Set up the loggers ``duskgate.access`` and ``duskgate``. Safe to call again after a fork."""
     _only_handler("duskgate.access", HeldBackHandler(sys.stdout), "%(message)s")
     _only_handler("duskgate", logging.StreamHandler(sys.stderr), "%(asctime)s %(levelname)s %(message)s")
+    server = logging.StreamHandler(sys.stderr)
+    _only_handler("uvicorn.error", server, "%(asctime)s %(levelname)s server: %(message)s", logging.WARNING)
     # a line for each evaluation that fails, or for every anonymous caller of a fractional rule; we count them
     logging.getLogger("openfeature").setLevel(logging.CRITICAL)
 
 
-def _only_handler(name: str, handler: logging.Handler, form: str) -> None:
+def _only_handler(name: str, handler: logging.Handler, form: str, level: int = logging.INFO) -> None:
     logger = logging.getLogger(name)
     handler.setFormatter(logging.Formatter(form))
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     logger.propagate = False

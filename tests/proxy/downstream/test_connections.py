@@ -238,6 +238,8 @@ def test_any_token_is_a_method(served: Served, method: str) -> None:
 REFUSED = [
     ("length and chunked", b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
      b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("chunked in HTTP/1.0", b"POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("bare line feed", b"GET /x HTTP/1.1\nHost: h\n\n", 400),
     ("fragment", b"GET /x#y HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     ("no HTTP", b"hello\r\n\r\n", 400),
     ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),

@@ -162,6 +162,10 @@ class Http1(asyncio.Protocol):
         version = parser.get_http_version()
         if version not in _SERVED:
             raise Refused(505)
+        if version == "1.0" and any(name == b"transfer-encoding" for name, _ in headers):
+            raise Refused(
+                400
+            )  # HTTP/1.0 knows none: somebody on the way has misread it, RFC 9112 section 6.1
         path, query, authority = read_target(self._target)
         if authority is not None:
             headers = [(b"host", authority), *(header for header in headers if header[0] != b"host")]
