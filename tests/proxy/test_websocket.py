@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -620,6 +621,15 @@ def test_what_is_counted(
     assert (exchange.status, exchange.outcome) == seen
     assert (exchange.upstream_seconds is None) == (seen[0] == 410)
     assert (exchange.reference is None) == (seen[0] in (101, 403))
+
+
+def test_nothing_may_come_before_the_handshake_is_answered(gateways: dict[str, Gateway]) -> None:
+    """RFC 6455 section 4.1. The fixture looks for a traceback."""
+    gateway = gateways["own"]
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as caller:
+        caller.sendall(upgrade(b"/ws/v2/x") + b"\x81\x82\x00\x00\x00\x00hi")
+        with contextlib.suppress(ConnectionResetError):
+            assert caller.recv(1) == b""
 
 
 def test_metrics_know_a_websocket_by_its_101(gateways: dict[str, Gateway]) -> None:

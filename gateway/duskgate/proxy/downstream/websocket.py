@@ -63,6 +63,13 @@ class Caller(WebSocketsSansIOProtocol):
             for word in ("path", "raw_path", "query_string", "headers"):
                 own[word] = self._handshake[word]
 
+    def data_received(self, data: bytes) -> None:
+        """Nothing may come before the handshake is answered (RFC 6455 section 4.1), nor could it be read."""
+        if self.handshake_initiated and not self.handshake_complete:
+            self.transport.abort()
+        else:
+            super().data_received(data)
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._front.on_end()
