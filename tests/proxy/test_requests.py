@@ -165,3 +165,11 @@ def test_the_server_itself_answers_expect_100_continue(proxy: Proxy) -> None:
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
     (seen_head,) = eventually(lambda: proxy.backend.seen or None, "the request at the backend")
     assert b"expect" not in seen_head.lower()
+
+
+def test_every_line_of_connection_counts(proxy: Proxy) -> None:
+    """RFC 9110 section 7.6.1: a header that one line names is for this hop, whatever the last line says."""
+    lines = (b"Connection: X-Hop", b"Connection: keep-alive", b"X-Hop: 1", b"X-End: 2")
+    _, fields, _ = seen(proxy.get(b"/v2/x", *lines))
+    assert b"x-hop" not in fields
+    assert fields[b"x-end"] == [b"2"]

@@ -151,3 +151,13 @@ def test_notices_are_on_the_backends_answer_once(proxy: Proxy) -> None:
         b'<https://docs.example.com/m>; rel="sunset"',
         b"<" + proxy.path(b"/v2/x?a=1") + b'>; rel="successor-version"',
     ]
+
+
+def test_a_length_that_stands_twice_is_not_passed_on_twice(proxy: Proxy) -> None:
+    """RFC 9110 section 8.6: two that agree may be taken for one, or the message for broken."""
+    proxy.backend.scripts[b"/x"] = replying(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nhi"
+    )
+    answer = proxy.get(b"/v2/x")
+    assert answer.split(b" ")[1] == {"native": b"502", "httpx": b"200"}[proxy.via]
+    assert len(values(answer, b"content-length")) == 1

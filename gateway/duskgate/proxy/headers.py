@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from duskgate.middleware.asgi import Scope
@@ -77,6 +77,11 @@ def response_headers(headers: Sequence[Header]) -> list[Header]:
     return [header for header in headers if header[0] not in drop]
 
 
+def _may_nominate(value: bytes, headers: Sequence[Header], fields: Mapping[bytes, bytes]) -> bool:
+    """Whether ``Connection`` names headers; ``value`` is all of it only where no header stands twice."""
+    return value not in _NOMINATES_NONE or len(fields) != len(headers)
+
+
 class RequestHeaders:
     """Makes the headers for a backend."""
 
@@ -93,7 +98,7 @@ class RequestHeaders:
             drop = drop | hidden
         if plan.believed and not trusted:
             drop = drop | plan.believed
-        if b"connection" in fields and fields[b"connection"] not in _NOMINATES_NONE:
+        if b"connection" in fields and _may_nominate(fields[b"connection"], headers, fields):
             drop = drop | _nominated(headers)
         out = [header for header in headers if header[0] not in drop]
         if b"_" in b" ".join(fields):
