@@ -16,7 +16,8 @@ NEVER = float("inf")
 class Timed(Protocol):
     """Something with a deadline, in the event loop's time."""
 
-    deadline: float
+    @property
+    def deadline(self) -> float: ...
 
     def timed_out(self) -> None: ...
 

@@ -19,10 +19,13 @@ from duskgate.middleware.errors import CutShort
 from duskgate.proxy.downstream.limits import Limits
 from duskgate.proxy.downstream.server import FrontServer
 from tests.backends import read_response
+from tests.proxy.sockets import upgrade
 from tests.running import eventually
 
 BRIEF = Limits(head_seconds=0.4, idle_seconds=0.8, linger_seconds=0.6)
 GET = b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n"
+LARGE = b"x" * 16 * 2**20
+"""More than the system keeps for a caller that takes nothing."""
 
 
 @dataclass
@@ -36,6 +39,9 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._flood(receive, send)
             return
         self.asked.append(scope)
         path = scope["path"]
@@ -60,7 +66,12 @@ class App:
             )
             await send({"type": "http.response.body", "body": b"four", "more_body": True})
             raise CutShort("as asked")
-        await respond(send, body or path.encode())
+        await respond(send, LARGE if path == "/large" else body or path.encode())
+
+    async def _flood(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "bytes": LARGE})
 
     async def _body(self, receive: Receive) -> bytes:
         body = b""
@@ -338,6 +349,53 @@ def test_what_comes_behind_an_early_answer_ends(brief: Served) -> None:
         eventually(lambda: refused(caller), "the end of the connection", 5)
 
 
+TAKES_NOTHING = {
+    "kept": GET % b"large",
+    "pipelined": GET % b"large" * 20,
+    "closed": b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    "websocket": upgrade(b"/flood"),
+}
+
+
+@pytest.mark.parametrize("sent", TAKES_NOTHING.values(), ids=TAKES_NOTHING)
+def test_a_caller_that_takes_no_answer_is_let_go(sent: bytes) -> None:
+    with serving(BRIEF) as served, served.caller() as caller:
+        caller.sendall(sent)
+        open_ones = served.server.server_state.connections
+        eventually(lambda: open_ones or None, "the connection")
+        eventually(lambda: not open_ones or None, "the end of the connection", 5)
+
+
+def test_a_caller_that_takes_its_answer_slowly_gets_it_all() -> None:
+    with serving(BRIEF) as served, served.caller() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        caller.sendall(GET % b"large")
+        taken, until = b"", time.monotonic() + 4 * BRIEF.linger_seconds
+        while time.monotonic() < until:
+            taken += caller.recv(2**18)
+            time.sleep(0.05)
+        while len(taken) < len(LARGE):
+            more = caller.recv(2**20)
+            assert more, "the end of the connection"
+            taken += more
+
+
+def test_pipelined_requests_wait_until_the_answers_before_them_are_taken(served: Served) -> None:
+    before = len(served.app.asked)
+    with served.caller() as caller:
+        caller.sendall(GET % b"large" * 3)
+        eventually(lambda: len(served.app.asked) > before or None, "the first request")
+        time.sleep(0.3)
+        caller.sendall(GET % b"last")
+        time.sleep(0.1)
+        assert len(served.app.asked) == before + 1
+        taken = b""
+        while not taken.endswith(b"/last"):
+            taken += caller.recv(2**20)
+    assert taken.count(b"HTTP/1.1 200 ") == 4
+    assert taken.count(b"x") > 3 * len(LARGE)
+
+
 def test_more_connections_than_allowed_wait_for_one_to_end() -> None:
     with serving(Limits(), most=2) as served, served.caller() as first, served.caller() as second:
         for caller in (first, second):
@@ -364,3 +422,21 @@ def test_what_is_under_way_is_answered_before_the_end() -> None:
         assert answer.endswith(b"/slow")
         assert busy.recv(1) == b""
         assert idle.recv(1) == b""
+
+
+HEADS = {"a request": (GET % b"x", b"HTTP/1.1 200 "), "a WebSocket": (upgrade(b"/flood"), b"HTTP/1.1 503 ")}
+
+
+@pytest.mark.parametrize(("head", "answer"), HEADS.values(), ids=HEADS)
+def test_what_was_being_asked_for_is_answered_before_the_end(head: bytes, answer: bytes) -> None:
+    with serving(Limits()) as served, served.caller() as caller:
+        caller.sendall(head[:20])
+        eventually(lambda: served.server.server_state.connections or None, "the connection")
+        time.sleep(0.1)
+        served.server.should_exit = True
+        eventually(lambda: not served.server.servers[0]._accepting or None, "the end's beginning")  # type: ignore[attr-defined]
+        caller.sendall(head[20:])
+        got = read_response(caller)
+        assert got.startswith(answer)
+        assert b"\r\nconnection: close\r\n" in got.lower()
+        assert caller.recv(1) == b""

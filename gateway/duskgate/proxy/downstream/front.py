@@ -22,7 +22,10 @@ class Connection(Timed, Protocol):
 
 
 class Front:
-    """The application, the bounds, and every open connection. ``left`` hears of each one that ends."""
+    """The application, the bounds, and every open connection. ``on_end`` hears of each one that ends.
+
+    ``stopping``: connections that were being taken when the end began are not to last.
+    """
 
     def __init__(
         self, app: ASGIApp, config: Config, state: ServerState, limits: Limits, problem_base: str, tick: float
@@ -38,6 +41,7 @@ class Front:
         self.problem_base = problem_base
         self.date = DateLine()
         self.loop = asyncio.get_running_loop()
+        self.stopping = False
         self.on_end: Callable[[], None] = lambda: None
         self._deadlines = Deadlines(tick)
 
@@ -47,7 +51,7 @@ class Front:
         self._deadlines.add(connection)
 
     def handed_over(self, connection: Connection) -> None:
-        """Another protocol has taken it, which tells its end by ``on_end``."""
+        """Another protocol has taken it, which joins in its place."""
         self.state.connections.discard(connection)
         self._deadlines.remove(connection)
 

@@ -21,6 +21,7 @@ from duskgate.proxy.downstream.incoming import Incoming
 from duskgate.proxy.downstream.limits import SLICE
 from duskgate.proxy.downstream.refusals import refusal
 from duskgate.proxy.downstream.target import METHODS, read_target, with_known_method
+from duskgate.proxy.downstream.unsent import unsent
 from duskgate.proxy.downstream.websocket import hand_over, is_handshake
 
 _SERVED = frozenset(("1.1", "1.0"))
@@ -55,6 +56,7 @@ class Http1(asyncio.Protocol):
         self._receiving: Incoming | None = None
         self._held = b""
         self._paused = False
+        self._unsent = 0
         # the head that is being read
         self._in_head = False
         self._target = b""
@@ -72,9 +74,11 @@ class Http1(asyncio.Protocol):
         self._transport = transport
         self._base = self._front.scope_of(transport)
         self.deadline = self._loop.time() + self._limits.head_seconds
+        self._closing = self._front.stopping
         self._front.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._deaf = True
         self._front.left(self)
         self.resume_writing()
         if self._current is not None:
@@ -83,6 +87,7 @@ class Http1(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Half a connection is none: nobody could tell a caller that waits from one that left."""
+        self._close()
 
     def pause_writing(self) -> None:
         self.blocked = self._loop.create_future()
@@ -91,12 +96,14 @@ class Http1(asyncio.Protocol):
         blocked, self.blocked = self.blocked, None
         if blocked is not None and not blocked.done():
             blocked.set_result(None)
+        if self._current is None and not self._deaf:
+            self._next()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
         while data:
-            if self._current is not None and self._receiving is None:
+            if self._receiving is None and (self._current is not None or self.blocked is not None):
                 self._held += data
                 self.pause()
                 return
@@ -243,22 +250,43 @@ class Http1(asyncio.Protocol):
         self.resume()
         if self._transport.can_write_eof():
             self._transport.write_eof()
+        self._await_taking()
+
+    def _close(self) -> None:
+        """Close as soon as what is written has been taken."""
+        self._deaf = True
+        self._transport.close()
+        self._await_taking()
+
+    def _await_taking(self) -> None:
+        """Give the caller a while to take some of what is written, see ``timed_out``."""
+        self._unsent = unsent(self._transport)
         self.deadline = self._loop.time() + self._limits.linger_seconds
 
     def _upgraded(self, rest: bytes) -> None:
         handshake, self._handshake = self._handshake, None
         if handshake is None or self._current is not None:
             self._hear_no_more()
-            return
-        hand_over(self._front, self, self._transport, handshake, rest)
+        elif self._closing:
+            self._refuse(503)
+        else:
+            hand_over(self._front, self, self._transport, handshake, rest)
 
     def timed_out(self) -> None:
-        """The head did not come in time, or nothing came."""
-        self.deadline = NEVER
-        if self._in_head and not self._deaf:
+        """The head did not come in time, or nothing came, or nothing of the answer was taken."""
+        if self._deaf or self.blocked is not None:
+            self._not_taken()
+        elif self._in_head:
             self._refuse(408)
         else:
-            self._transport.abort() if self._deaf else self._transport.close()
+            self._close()
+
+    def _not_taken(self) -> None:
+        if unsent(self._transport) < self._unsent:
+            self._await_taking()  # slowly, but some was
+        else:
+            self.deadline = NEVER
+            self._transport.abort()
 
     def shutdown(self) -> None:
         """End the connection as soon as what is under way is answered."""
@@ -267,7 +295,7 @@ class Http1(asyncio.Protocol):
         if last is not None:
             last.keep_alive = False
         elif not self._in_head:
-            self._transport.close()
+            self._close()
 
     # what requests call
 
@@ -294,12 +322,14 @@ class Http1(asyncio.Protocol):
             return
         if not incoming.complete:
             self._cut_short(incoming)
-        elif incoming.keep_alive and incoming.ended:
-            self._next()
-        elif incoming.ended:
-            self._transport.close()
-        else:
+        elif not incoming.ended:
             self._linger()
+        elif not incoming.keep_alive:
+            self._close()
+        elif self.blocked is None:
+            self._next()
+        else:
+            self._await_taking()  # the next begins in resume_writing
 
     def _cut_short(self, incoming: Incoming) -> None:
         """The answer is not complete and never will be, and the caller is to see that."""

@@ -11,7 +11,8 @@ class Limits:
 
     ``head_seconds`` is how long a request's head may take from its first byte on, and a new connection until
     that; ``idle_seconds`` how long a connection is kept between two requests, and ``linger_seconds`` how long
-    what is left of a body is thrown away behind an answer that did not wait for it.
+    what is left of a body is thrown away behind an answer that did not wait for it, and how long a caller may
+    take nothing of what is left of a complete answer.
     """
 
     target: int = 64 * 1024

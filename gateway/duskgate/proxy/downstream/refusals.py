@@ -16,6 +16,7 @@ _REFUSALS = {
         "The request's headers are more than this gateway takes.",
     ),
     500: ("internal-error", "Internal error", "The gateway failed. The fault has been logged."),
+    503: ("stopping", "Stopping", "The gateway is being stopped. Ask again on a new connection."),
     505: ("http-version", "HTTP version not supported", "This port speaks HTTP/1.1; see server.http2."),
 }
 

@@ -62,8 +62,14 @@ class FrontServer(uvicorn.Server):
         listeners = [Listener(one, lambda: Http1(front), self._most) for one in sockets or ()]
         for listener in listeners:
             front.on_end = listener.left
+        self._front = front
         self.servers = listeners  # type: ignore[assignment]
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and end what is open as soon as it may end."""
+        self._front.stopping = True
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from duskgate.middleware.asgi import Scope
+from duskgate.proxy.deadlines import NEVER
+from duskgate.proxy.downstream.unsent import unsent
 
 if TYPE_CHECKING:
     from duskgate.proxy.downstream.front import Connection, Front
@@ -28,6 +30,7 @@ def hand_over(
     front.handed_over(connection)
     protocol = Caller(front, scope)
     protocol.connection_made(transport)
+    front.joined(protocol)
     transport.set_protocol(protocol)
     protocol.data_received(_handshake(scope))
     if rest:
@@ -49,12 +52,36 @@ def _handshake(scope: Scope) -> bytes:
 
 
 class Caller(WebSocketsSansIOProtocol):
-    """A caller's WebSocket, with the handshake's own headers and target in its scope."""
+    """A caller's WebSocket, with the handshake's own headers and target in its scope.
+
+    Once it is being closed, a caller that takes nothing of what is left for a while is let go.
+    """
 
     def __init__(self, front: Front, handshake: Scope) -> None:
         super().__init__(front.config, front.state, {}, front.loop)
         self._front = front
         self._handshake = handshake
+        self._unsent = 0
+        self._deadline = NEVER
+        self.close_timeout = front.limits.linger_seconds
+
+    @property
+    def deadline(self) -> float:
+        """Looked at once in a while; only then is it noticed that the library is closing the connection."""
+        if self._deadline == NEVER and self.transport.is_closing():
+            self._await_taking()
+        return self._deadline
+
+    def _await_taking(self) -> None:
+        self._unsent = unsent(self.transport)
+        self._deadline = self.loop.time() + self._front.limits.linger_seconds
+
+    def timed_out(self) -> None:
+        """A while has passed."""
+        if unsent(self.transport) < self._unsent:
+            self._await_taking()
+        else:
+            self.transport.abort()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -72,4 +99,4 @@ class Caller(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._front.on_end()
+        self._front.left(self)
