@@ -131,6 +131,65 @@ def test_a_gate_holds_no_longer_than_it_may(world: World) -> None:
     assert world.phase() == "sunset", "exactly at the bound, without another round"
 
 
+def test_a_version_that_answers_410_does_not_come_back_by_a_first_verdict(world: World) -> None:
+    (world.folder / "gateway.yaml").write_text(YAML.replace("10d}", "10d, on_unknown: enforce}"))
+    again = Keeper(
+        Following(Current.start(world.folder / "gateway.yaml", None)),
+        world.folder,
+        world.books,
+        lambda: world.now,
+    )
+    world.following = again._following
+    world.now, world.books.called = SUNSET + 3_600_000, {"acme": SUNSET + 1000}
+    assert world.phase() == "sunset", "nobody has judged it yet"
+    again.round()
+    (standing,) = again.standing
+    assert (standing.judged.verdict, standing.holding, world.phase()) == (Verdict.UNMET, False, "sunset")
+
+
+def test_the_end_of_a_gates_patience_is_said_at_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    bound = SUNSET + 10 * DAY
+    for now in (bound - 5000, bound, bound + 5000):
+        world.round(now, acme=now - 1000)
+    said = [line.split(", ")[1].split(": ")[0] for line in caplog.messages if line.startswith("gate of")]
+    assert said == ["its sunset is held until 2027-01-11T00:00:00Z", "its sunset took effect all the same"]
+
+
+def test_warnings_go_on_after_the_clock_was_set_back(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for now in (SUNSET + 5 * DAY, SUNSET + DAY):
+        caplog.clear()
+        world.round(now, acme=now - 1)
+        assert any("is held until" in line for line in caplog.messages)
+
+
+BY_METHOD = """
+backends: {one: {url: "http://127.0.0.1:9001"}}
+identity: [{header: X-Api-Key}]
+consumers: {acme: {match: {X-Api-Key: a}, critical: true}}
+apis:
+  accounts:
+    path: /api/{version}
+    versions: {v1: {backend: one}, v2: {backend: one}}
+    endpoints:
+      - {path: /x, methods: [GET], versions: {v1: {lifecycle: {deprecated: 2026-10-01,
+          sunset: 2027-01-01, accept: {critical_unseen: 1d}}}}}
+      - {path: /x, methods: [PUT], versions: {v1: {lifecycle: {deprecated: 2026-10-01,
+          sunset: 2027-01-01, accept: {critical_unseen: 30d}}}}}
+"""
+
+
+def test_methods_of_one_path_have_gates_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(BY_METHOD)
+    books, now = Books({"acme": ms("2026-12-20")}), SUNSET
+    following = Following(Current.start(tmp_path / "gateway.yaml", None))
+    keeper = Keeper(following, tmp_path, books, lambda: now)
+    for _ in range(3):
+        keeper.round()
+    stand = {one.gate[2]: (one.judged.verdict, one.holding) for one in keeper.standing}
+    assert stand == {"GET /x": (Verdict.MET, False), "PUT /x": (Verdict.UNMET, True)}
+    assert len(list(entries_in(tmp_path).audit())) == 2
+
+
 def test_verdicts_are_audited_once_each(world: World) -> None:
     for now in (SUNSET - 3 * DAY, SUNSET - 3 * DAY + 5000, SUNSET - 2 * DAY):
         world.round(now, acme=SUNSET - 3 * DAY - 1)

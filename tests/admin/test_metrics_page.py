@@ -91,6 +91,19 @@ def test_a_gate_stands_on_the_page_once() -> None:
     }
 
 
+def test_of_gates_of_several_methods_the_worst_is_on_the_page() -> None:
+    api, version, endpoint = GATE
+    gates = [
+        Standing((api, version, f"{method} {endpoint}"), Judged(verdict), holding)
+        for method, verdict, holding in (("GET", Verdict.MET, True), ("PUT", Verdict.UNKNOWN, False))
+    ]
+    found = series(*gates)
+    assert found["duskgate_gate_holding", place()] == 1
+    assert [value for value in Verdict if found["duskgate_gate_verdict", place(verdict=value)]] == [
+        Verdict.UNKNOWN
+    ]
+
+
 DOWN = """
 from duskgate.usage.backends import BackendMetrics
 from duskgate.usage.instruments import Instruments

@@ -47,9 +47,11 @@ class World:
         before = [name for name, at in self.called.items() if at < instant]
         return set(before[:most]) if self.readable else None
 
-    def round(self, now: int) -> Seen:
+    def round(self, now: int, *, ahead: bool = False) -> Seen:
         """What the workers know after it."""
-        self.newcomers.round(PLAN, now, lambda version, why: self.complaints.append((version, why)))
+        self.newcomers.round(
+            PLAN, now, lambda version, why: self.complaints.append((version, why)), ahead=ahead
+        )
         self.file.refresh()
         return self.file.seen
 
@@ -66,6 +68,19 @@ def test_it_is_passed_on_once_the_freeze_has_begun(world: World) -> None:
     assert world.round(FREEZE + 1999) == {}
     assert world.looks == []
     assert world.round(FREEZE + 2000) == {V1: {"old"}}
+
+
+def test_a_freeze_to_come_is_rehearsed_by_who_was_seen_until_now(world: World) -> None:
+    before = FREEZE - 3 * HOUR
+    world.called = {"old": before - 1, "late": before + 1}
+    for now in (before, before + HOUR - 1):
+        assert world.round(now, ahead=True) == {V1: {"old"}, B: {"old"}}
+    assert world.looks == [before, before]
+    assert world.round(before + HOUR, ahead=True)[V1] == {"old", "late"}
+    world.readable = False
+    world.newcomers = Newcomers(world.file.path, world)
+    world.round(FREEZE - HOUR, ahead=True)
+    assert world.complaints == [], "it keeps nobody off as yet"
 
 
 def test_an_endpoint_with_a_freeze_of_its_own_has_its_own_newcomers(world: World) -> None:

@@ -148,7 +148,7 @@ def test_what_is_taken_for_granted_is_said(config: Path) -> None:
     assert said == [
         "the gate of accounts/v1 is judged anew until then; as it stands it holds the sunset until "
         "2099-07-08T00:00:00Z",
-        "the gate of accounts/v1 /both is judged anew until then; as it stands it holds the sunset until "
+        "the gate of accounts/v1 GET /both is judged anew until then; as it stands it holds the sunset until "
         "2099-06-08T00:00:00Z",
         "calls of accounts that named no version go where flags sent them when they came",
     ]

@@ -361,7 +361,7 @@ def test_what_comes_of_samples_is_described_and_nothing_else() -> None:
 def test_every_problem_is_described_and_no_other() -> None:
     described = listed(sections(page("what-callers-see.md"))["Problems"].split("More members")[0])
     made = problems("middleware/duskgate/middleware", "gateway/duskgate/proxy", "gateway/duskgate/feed")
-    assert described == made | {name for name, _, _ in refusals._REFUSALS.values()}
+    assert described == made | {name for name, _, _ in refusals.PROBLEMS.values()}
 
 
 # command line

@@ -20,7 +20,7 @@ from duskgate.cli.main import main
 from duskgate.config import loads
 from duskgate.middleware.clock import shifted, system_clock
 from duskgate.policy.instants import instant_of_text, rfc3339
-from tests.backends import Conversation, raw_backend, replying
+from tests.backends import Conversation, exchange, raw_backend, replying
 from tests.gateway.endings import Endings, endings, until
 from tests.policy.world import ms
 from tests.proxy.test_sse import HEAD, chunked, listening
@@ -106,6 +106,12 @@ def test_a_refused_websocket_says_it_too(staging: Endings) -> None:
         connection.sendall(f"GET /api/v1/0 HTTP/1.1\r\nHost: h\r\n{upgrade}{key}\r\n".encode())
         head = connection.recv(65536).lower()
     assert head.startswith(b"http/1.1 410 ")
+    assert head.count(b"\r\nduskgate-clock: 2031-01-01t") == 1
+
+
+def test_what_is_no_request_is_told_it_too(staging: Endings) -> None:
+    head = exchange(staging.port, b"GET / HT\r\n\r\n").lower()
+    assert head.startswith(b"http/1.1 400 ")
     assert head.count(b"\r\nduskgate-clock: 2031-01-01t") == 1
 
 
@@ -214,6 +220,7 @@ backends: {one: {url: "http://127.0.0.1:9001"}}
 apis: {accounts: {path: /api, default: v1, versions: {v1: {backend: one, lifecycle: {
   sunset: 2031-01-01, accept: {critical_unseen: 1d}}}}}}
 """
+UNGATED = GATED.replace(", accept: {critical_unseen: 1d}", "").replace("}}}}}", "}}, v2: {backend: one}}}}")
 
 
 def test_gates_judged_at_another_time_are_not_put_on_record_for_the_real_gateway(tmp_path: Path) -> None:
@@ -222,5 +229,33 @@ def test_gates_judged_at_another_time_are_not_put_on_record_for_the_real_gateway
     result = CliRunner().invoke(main, ["serve", str(config), "--clock", "2031-01-01"])
     assert result.exit_code == 2
     assert "set server.state to a folder of this one's own" in result.stderr
-    own_state(loads(GATED.replace("@state", ", state: staging"), config, {}))
-    own_state(loads(GATED.replace("@state", "").replace(", accept: {critical_unseen: 1d}", ""), config, {}))
+    guarded = UNGATED.replace("v2: {backend: one}", "v2: {backend: one, @rollout}").replace(
+        "@rollout", "rollout: {to: v1, percent: 5, guard: {max_error_delta: 1%}}"
+    )
+    for yaml in (GATED, guarded):
+        with pytest.raises(SystemExit):
+            own_state(loads(yaml.replace("@state", ""), config, {}), shifted=True)
+    own_state(loads(UNGATED.replace("@state", ""), config, {}), shifted=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"gateway.yaml"}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["staging first", "staging second"])
+def test_a_state_folder_goes_by_one_time(
+    first: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = loads(GATED.replace("@state", ", state: there"), tmp_path / "gateway.yaml", {})
+    for _ in range(2):
+        own_state(loaded, shifted=first)
+    with pytest.raises(SystemExit) as stopped:
+        own_state(loaded, shifted=not first)
+    assert stopped.value.code == 2
+    assert "set server.state to another folder" in capsys.readouterr().err
+
+
+def test_switches_from_before_are_the_real_gateways(tmp_path: Path) -> None:
+    loaded = loads(GATED.replace("@state", ", state: there"), tmp_path / "gateway.yaml", {})
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/switches.json").write_text("{}")
+    with pytest.raises(SystemExit):
+        own_state(loaded, shifted=True)
+    own_state(loaded, shifted=False)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from duskgate.policy import Plan
+from duskgate.policy import Gone, Moved, Plan
 from tests.policy.moves import (
     HOST,
     IN_FRONT,
@@ -79,3 +79,12 @@ def test_it_is_not_told_before_its_time() -> None:
         lifecycle: {announced: 2026-09-01, deprecated: 2026-10-01, successor: v2}}, v2: {backend: new}}}""")
     assert link(plan, "/api/v1/users") is None
     assert forwarded(ask(plan, "/api/v1/users", at="2026-09-01")).successor == b"/api/v2/users"
+
+
+def test_a_websockets_handshake_is_refused_where_others_are_redirected() -> None:
+    """DESIGN: 410 at the handshake. A browser follows no redirect of one."""
+    plan = one_api("""{path: '/api/{version}', versions: {v1: {backend: old, lifecycle: {
+      sunset: 2027-01-01, redirect: all, successor: v2}}, v2: {backend: new}}}""")
+    upgrade = [("Connection", "Upgrade"), ("Upgrade", "WebSocket")]
+    assert type(ask(plan, "/api/v1/x", upgrade, at="2027-02-01")) is Gone
+    assert type(ask(plan, "/api/v1/x", at="2027-02-01")) is Moved

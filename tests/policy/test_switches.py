@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
-from duskgate.policy import Brownout, Forward, Gone, Lifecycle, Plan, Removed, decide, request
+from duskgate.policy import Brownout, Decision, Forward, Gone, Lifecycle, Plan, Removed, decide, request
 from duskgate.policy.accept import Verdict
 from duskgate.policy.decision import Frozen
 from duskgate.policy.lifecycle import Hold
@@ -95,11 +96,22 @@ def test_a_removal_waits_for_the_end_of_a_hold() -> None:
     assert found == [Forward, Removed]
 
 
-def test_a_grace_that_a_hold_outlasts_is_no_exception_any_more() -> None:
-    rule = switched(PLAN, holding(V1)).apis["accounts"].rules["v1"]
-    assert rule.lifecycle.grace == {}
-    longer = switched(PLAN, holding(V1, until="2027-01-04")).apis["accounts"].rules["v1"]
-    assert set(longer.lifecycle.grace) == {"acme"}
+@pytest.mark.parametrize(("until", "ends"), [("2027-01-08", "2027-01-08"), ("2027-01-04", "2027-01-05")])
+def test_no_grace_ends_before_a_hold(until: str, ends: str) -> None:
+    plan = switched(PLAN, holding(V1, until=until))
+    (grace,) = plan.apis["accounts"].rules["v1"].lifecycle.grace.values()
+    assert (grace.consumer, grace.until) == ("acme", ms(ends))
+    headers = answered(_as(plan, "acme", "2026-12-01T00:30"))
+    assert values(headers, b"sunset")[0][5:16] == ms_text(ends)
+
+
+@pytest.mark.parametrize("at", ["2026-12-01T00:30", "2026-12-05", "2027-01-07"])
+def test_a_grace_spares_also_in_a_hold(at: str) -> None:
+    seen = Switches(seen={("accounts", "v1", FREEZE): {"old"}})
+    plan = switched(PLAN, replace(holding(V1), seen=seen.seen))
+    assert type(_as(plan, "acme", at)) is Forward
+    assert type(_as(plan, "new", at)) is Frozen
+    assert type(_as(plan, "old", at)) is (Brownout if at.endswith("00:30") else Forward)
 
 
 def test_who_was_seen_before_is_told_apart_for_the_version_and_its_endpoints() -> None:
@@ -107,15 +119,20 @@ def test_who_was_seen_before_is_told_apart_for_the_version_and_its_endpoints() -
     plan = switched(PLAN, Switches(seen=seen))
     for target in ("/api/v1/x", "/api/v1/a"):
         for caller, kind in (("old", Forward), ("new", Frozen), ("anonymous", Forward)):
-            assert type(_as(plan, target, caller)) is kind
-    assert type(_as(PLAN, "/api/v1/x", "new")) is Forward, "nobody is refused where nobody knows"
+            assert type(_as(plan, caller, target=target)) is kind
+    assert type(_as(PLAN, "new")) is Forward, "nobody is refused where nobody knows"
     earlier = switched(PLAN, Switches(seen={("accounts", "v1", FREEZE - 1): {"old"}}))
-    assert type(_as(earlier, "/api/v1/x", "new")) is Forward, "what is known of another instant is no help"
+    assert type(_as(earlier, "new")) is Forward, "what is known of another instant is no help"
 
 
-def _as(plan: Plan, target: str, caller: str) -> object:
+def _as(plan: Plan, caller: str, at: str = "2026-11-01", target: str = "/api/v1/x") -> Decision:
+    consumer = caller if caller == "acme" else None
+    asked = request("GET", target)._replace(caller=caller, consumer=consumer)
+    return decide(plan, asked, {}, ms(at))
 
-    return decide(plan, request("GET", target)._replace(caller=caller), {}, ms("2026-11-01"))
+
+def ms_text(day: str) -> bytes:
+    return datetime.fromisoformat(day).strftime("%d %b %Y").encode()
 
 
 def test_taking_everything_away_again_leaves_the_plan_as_it_was() -> None:

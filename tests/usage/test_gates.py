@@ -151,3 +151,37 @@ apis:
 """)
     found: list[tuple[str, Rule]] = [(gate[2], rule) for gate, rule in gates(plan)]
     assert [endpoint for endpoint, _ in found] == ["*", "/other"]
+
+
+MOVED = """
+backends: {one: {url: "http://127.0.0.1:9001"}}
+apis:
+  accounts:
+    path: /api/{version}
+    versions: {v1: {backend: one}, v2: {backend: one}}
+    endpoints:
+      - {path: "/users/{id}/avatar", versions: {v1: {lifecycle: {deprecated: 2026-10-01, sunset: 2027-01-01,
+          successor: v2, successor_path: "/pictures/{id}",
+          accept: {old_share: {below: 10%}, successor_errors: {over: 1d, tolerance: 1%}}}}}}
+@there"""
+THERE = '      - {path: "/pictures/{number}", versions: {v1: {lifecycle: {sunset: 2027-02-01}}}}\n'
+
+
+class Places(Past):
+    """A past in which every endpoint has its own."""
+
+    def served(self, api: str, endpoint: str, since: int) -> Mapping[str, Served]:
+        return {
+            "/users/{id}/avatar": {"v1": Served(10, 0), "v2": Served(5, 5)},
+            "/pictures/{number}": {"v1": Served(7, 7), "v2": Served(990, 0)},
+        }.get(endpoint, {})
+
+
+@pytest.mark.parametrize(("there", "found"), [(THERE, MET), ("", UNKNOWN)])
+def test_a_successor_at_another_path_is_counted_there(there: str, found: Verdict) -> None:
+    plan = plan_of(MOVED.replace("@there", there))
+    ((gate, rule),) = gates(plan)
+    judged = judge(gate, rule, Places(), plan, frozenset(), SUNSET - DAY)
+    assert judged.verdict is found
+    said = "old_share: 10 of 1000 requests" if there else "old_share: /pictures/{id} of v2 is none of the"
+    assert judged.reasons[0].startswith(said)

@@ -55,7 +55,7 @@ def findings(
         seen.setdefault(shape, name)
         yield from _path(api, at)
         yield from _resolve(api, at, flags)
-        yield from _lifecycle(document, api, api.lifecycle, None, (*at, "lifecycle"))
+        yield from _api_lifecycle(document, api, (*at, "lifecycle"))
         for version_name, version in api.versions.items():
             place: Place = (*at, "versions", version_name)
             if not standalone or version.backend is not None:
@@ -242,6 +242,27 @@ def _shadow(api: models.Api, name: str, shadow: models.Shadow | None, at: Place)
             yield Finding(place, f"covers the same requests as {taken}")
 
 
+def _api_lifecycle(document: models.Document, api: models.Api, at: Place) -> Iterator[Finding]:
+    """What is wrong with an api's lifecycle. What it leaves open, each version that inherits it may give."""
+    if api.lifecycle is None:
+        return
+    alone = list(_lifecycle(document, api, api.lifecycle, None, at))
+    heirs = [name for name in api.versions if inherit.above_version(document, api, name) is not None]
+    if not alone or not heirs or not inherit.known(document, api.lifecycle):
+        yield from alone
+        return
+    found: dict[Finding, None] = {}
+    for name in heirs:
+        own = api.versions[name].lifecycle
+        if own is not None and (not own.inherit or not inherit.known(document, own)):
+            continue
+        whole = inherit.of_version(document, api, name)
+        given = own.model_fields_set if own is not None else frozenset()
+        if whole is not None:
+            found |= dict.fromkeys(_mistakes(document, api, api.lifecycle, whole, at, besides=given))
+    yield from found
+
+
 def _lifecycle(
     document: models.Document,
     api: models.Api,
@@ -256,12 +277,28 @@ def _lifecycle(
     if own is None:
         return
     names = inherit.named(document)
-    if own.use is not None and own.use not in names:
-        yield from _known("lifecycle", own.use, list(names), (*at, "use"))
+    if not inherit.known(document, own):
+        yield from _known("lifecycle", own.use or "", list(names), (*at, "use"))
         return
-    used = names[own.use].model_fields_set - own.model_fields_set if own.use is not None else set()
-    keys = own.model_fields_set | used
     whole = inherit.whole(own, above, names) or own
+    yield from _mistakes(document, api, own, whole, at, version, endpoint=endpoint)
+
+
+def _mistakes(
+    document: models.Document,
+    api: models.Api,
+    own: models.Lifecycle,
+    whole: models.Lifecycle,
+    at: Place,
+    version: str | None = None,
+    *,
+    endpoint: bool = False,
+    besides: Collection[str] = (),
+) -> Iterator[Finding]:
+    """What is wrong with a lifecycle's keys, ``besides`` some, where ``whole`` is made of them."""
+    names = inherit.named(document)
+    used = names[own.use].model_fields_set - own.model_fields_set if own.use is not None else set()
+    keys = (own.model_fields_set | used) - set(besides)
     found = [*dates.mistakes(whole, keys), *_names(document, api, whole, keys, version)]
     if not endpoint:
         reason = "belongs to an endpoint's lifecycle"

@@ -51,10 +51,10 @@ def compiled(lifecycle: models.Lifecycle, seed: int = 0) -> Lifecycle:
         redirect=Redirect(lifecycle.redirect),
         grace=MappingProxyType({one.consumer: one for one in _left(lifecycle, sunset, removed)}),
         grace_warning=lifecycle.grace_warning,
-        freeze=_freeze(lifecycle, deprecated),
         accept=_accept(lifecycle.accept) if lifecycle.accept is not None else None,
     )
-    dates = replace(dates, brownouts=tuple(_rehearsals(lifecycle, dates, seed)))
+    rehearsals, freeze = _rehearsals(lifecycle, dates, seed), _freeze(lifecycle, dates)
+    dates = replace(dates, brownouts=tuple(rehearsals), freeze=freeze)
     waits = dates.accept is not None and dates.accept.holds(None)
     return replace(dates, held_until=gate_bound(dates)) if waits else dates
 
@@ -73,12 +73,20 @@ def _rehearsals(lifecycle: models.Lifecycle, dates: Lifecycle, seed: int) -> lis
     return sorted(found, key=lambda window: window.start)
 
 
-def _freeze(lifecycle: models.Lifecycle, deprecated: int | None) -> Freeze | None:
-    freeze = lifecycle.freeze
-    if freeze is None:
+def _freeze(lifecycle: models.Lifecycle, dates: Lifecycle) -> Freeze | None:
+    """The freeze; an inherited one that would begin before callers are told begins with that."""
+    freeze, since = lifecycle.freeze, _frozen_from(lifecycle, dates)
+    if freeze is None or since is None:
         return None
-    since = instant_of(freeze.start, lifecycle.announced) if freeze.start is not None else deprecated
-    return None if since is None else Freeze(since, freeze.mode == "enforce")
+    return Freeze(max(since, dates.tells_from or since), freeze.mode == "enforce")
+
+
+def _frozen_from(lifecycle: models.Lifecycle, dates: Lifecycle) -> int | None:
+    """When a freeze begins as written."""
+    freeze = lifecycle.freeze
+    if freeze is None or freeze.start is None:
+        return dates.deprecated
+    return instant_of(freeze.start, lifecycle.announced)
 
 
 def _accept(accept: models.Accept) -> Accept:
@@ -108,8 +116,10 @@ def mistakes(lifecycle: models.Lifecycle, own: frozenset[str] | set[str]) -> Ite
     """What is wrong with a lifecycle's dates. ``own`` names the keys that it does not inherit."""
     relative = [place for place, when in _moments(lifecycle) if isinstance(when, After)]
     if relative and lifecycle.announced is None:
-        reason = "counts from announced, which is not given"
-        yield Mistake(relative[0], reason, "add announced, or write a date")
+        blamed = [place for place in relative if place[0] in own or "announced" in own]
+        if blamed:  # of what is inherited as it is it has been said where that stands
+            reason = "counts from announced, which is not given"
+            yield Mistake(blamed[0], reason, "add announced, or write a date")
         return
     dates = compiled(lifecycle)
     yield from _out_of_range(lifecycle)
@@ -149,6 +159,9 @@ def _company(
             yield Mistake(("freeze",), "has nothing to count from", "add deprecated, or from: DATE")
         elif dates.enforced is not None and dates.freeze.since >= dates.enforced:
             yield Mistake(("freeze",), "begins when the version is switched off already")
+        elif (since := _frozen_from(lifecycle, dates)) is not None and since < (dates.tells_from or since):
+            told = rfc3339(dates.tells_from or since)
+            yield Mistake(("freeze",), f"begins before callers are told, which is {told}")
     if "accept" in own and accept is not None:
         if dates.sunset is None:
             yield Mistake(("accept",), "a gate without a sunset", "add the sunset that it is before")

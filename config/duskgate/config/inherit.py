@@ -23,6 +23,11 @@ def named(document: models.Document) -> Mapping[str, models.Lifecycle]:
     return {**BUILT_IN, **document.lifecycles}
 
 
+def known(document: models.Document, own: models.Lifecycle) -> bool:
+    """Whether there is the lifecycle that one uses by name, if it uses any."""
+    return own.use is None or own.use in named(document)
+
+
 def merged(own: models.Lifecycle, above: models.Lifecycle | None) -> models.Lifecycle:
     """A lifecycle on top of another: what it leaves out is the other's."""
     if above is None:

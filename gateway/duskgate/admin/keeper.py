@@ -103,6 +103,7 @@ class Keeper:
             lambda version, why: self._warn(
                 f"freeze {version}", f"{version}: nobody is kept off: {why or self._fault()}", now
             ),
+            ahead=self._following.loaded.document.server.rehearsal,
         )
         for key, text in _expiring(plan, now):
             self._warn(key, text, now)
@@ -128,7 +129,7 @@ class Keeper:
         sunset, bound = rule.lifecycle.sunset, rule.lifecycle.held_until
         holding = sunset is not None and bound is not None and sunset <= now < bound
         if holding or (judged.verdict is not Verdict.MET and sunset is not None and now >= sunset):
-            self._warn(f"gate {gate}", _unmet(rule, judged, bound if holding else None), now)
+            self._warn(f"gate {gate} {holding}", _unmet(rule, judged, bound if holding else None), now)
         return Standing(gate, judged, holding)
 
     def _keep(self, gate: Gate, judged: Judged, now: int) -> Judged:
@@ -146,7 +147,7 @@ class Keeper:
         return judged
 
     def _warn(self, key: str, text: str, now: int) -> None:
-        if now - self._warned.get(key, -REMIND) >= REMIND:
+        if abs(now - self._warned.get(key, -REMIND)) >= REMIND:  # the clock may have been set back
             self._warned[key] = now
             logger.warning("%s", text)
 

@@ -15,6 +15,8 @@ from duskgate.control.switches import BY_GUARD
 from duskgate.policy.accept import Verdict
 from duskgate.policy.guard import Action
 from duskgate.policy.plan import Api, Plan, Rule
+from duskgate.policy.switches import endpoint_of
+from duskgate.usage.gates import worst
 from duskgate.usage.guard import Verdict as Compared
 
 _PLACE = ("api", "endpoint", "version")
@@ -152,11 +154,15 @@ def _gates(standing: Iterable[Standing]) -> Iterator[Metric]:
     holding = GaugeMetricFamily(
         "duskgate_gate_holding", "1 while an acceptance gate holds its sunset back.", labels=_PLACE
     )
-    for (api, version, endpoint), judged, holds in {one.gate: one for one in standing}.values():
+    at: dict[Labels, list[Standing]] = {}
+    for one in {one.gate: one for one in standing}.values():
+        api, version, _ = one.gate
+        at.setdefault((api, endpoint_of(one.gate), version), []).append(one)
+    for place, gates in at.items():  # of several methods at one path the worst counts
+        found = worst(one.judged.verdict for one in gates)
         for verdict in Verdict:
-            labels = (api, endpoint, version, verdict.value)
-            verdicts.add_metric(labels, 1 if verdict is judged.verdict else 0)
-        holding.add_metric((api, endpoint, version), 1 if holds else 0)
+            verdicts.add_metric((*place, verdict.value), 1 if verdict is found else 0)
+        holding.add_metric(place, 1 if any(one.holding for one in gates) else 0)
     yield verdicts
     yield holding
 

@@ -43,12 +43,18 @@ class Newcomers:
         self._looks: dict[FreezeOf, _Look] = {}
         self._passed: Seen = {}
 
-    def round(self, plan: Plan, now: int, complain: Callable[[str, str | None], None]) -> None:
+    def round(
+        self, plan: Plan, now: int, complain: Callable[[str, str | None], None], *, ahead: bool = False
+    ) -> None:
         """Look once. ``complain`` hears of each version whose freeze keeps nobody off, and why: ``None``
-        where the past is not known."""
+        where the past is not known. ``ahead``: also for freezes that are to come, which are rehearsed by who
+        was seen until now."""
         looks: dict[FreezeOf, _Look] = {}
-        for place in sorted(freezes(plan, now - SETTLE)):
+        begun = freezes(plan, now - SETTLE)
+        for place in sorted(freezes(plan) if ahead else begun):
             look = self._look(place, now)
+            if look is None and place not in begun:
+                continue
             if look is None:
                 complain(f"{place[0]}/{place[1]}", None)
             elif len(look.found) > MOST:
@@ -66,8 +72,9 @@ class Newcomers:
 
         What was found before stays where the past cannot be read any more.
         """
-        known = self._looks.get(place)
-        if known is not None and known.at >= place[2] + SETTLED and now - known.at < AGAIN:
+        known, (api, version, since) = self._looks.get(place), place
+        settled = known is not None and (known.at >= since + SETTLED or now < since + SETTLE)
+        if known is not None and settled and now - known.at < AGAIN:
             return known
-        found = self._past.seen_before(*place, MOST + 1)
+        found = self._past.seen_before(api, version, min(since, now), MOST + 1)
         return known if found is None else _Look(now, found)

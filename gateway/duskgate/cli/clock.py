@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from duskgate.cli.common import fail, in_words
 from duskgate.config import Loaded
+from duskgate.control.claim import OtherClock, claim
 from duskgate.middleware.clock import shifted, system_clock
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.timeline import rules
@@ -18,17 +19,22 @@ logger = logging.getLogger("duskgate")
 AGAIN_SECONDS = 3600.0
 
 
-def own_state(loaded: Loaded) -> None:
-    """Stop if verdicts on gates would be put on record where a gateway with the real time looks.
-
-    A gate that opens stays open: judged at a time that has not come yet, it would let the real sunset pass.
-    """
-    gated = any(rule.lifecycle.accept is not None for rule, _ in rules(loaded.plan))
-    if gated and "state" not in loaded.document.server.model_fields_set:
+def own_state(loaded: Loaded, *, shifted: bool) -> None:
+    """Stop if verdicts of another time would be put on record where a gateway with the real time looks."""
+    plan, given = loaded.plan, "state" in loaded.document.server.model_fields_set
+    judges = bool(plan.guarded) or any(rule.lifecycle.accept is not None for rule, _ in rules(plan))
+    if shifted and judges and not given:
         fail(
-            "--clock: there are acceptance gates, and how they are judged at another time must not be on"
-            " record for the real gateway; set server.state to a folder of this one's own"
+            "--clock: there are acceptance gates or guards, and how they are judged at another time must not"
+            " be on record for the real gateway; set server.state to a folder of this one's own"
         )
+    if given or judges:
+        try:
+            claim(loaded.state, shifted=shifted)
+        except OtherClock as error:
+            fail(f"server.state: {error}")
+        except OSError:
+            pass  # nothing can be put on record there; who tries to says so
 
 
 @contextmanager

@@ -50,8 +50,7 @@ def serve(config: Path, clock: str | None) -> None:
     """Serve CONFIG until SIGTERM or SIGINT."""
     loaded = load_or_fail(config)
     shift = 0 if clock is None else moment("--clock", clock) - system_clock()
-    if shift:
-        own_state(loaded)
+    own_state(loaded, shifted=bool(shift))
     show_warnings(loaded.warnings)
     document = loaded.document
     reserve("server.listen", document.server.listen)
@@ -132,7 +131,7 @@ def _run(loaded: Loaded, run_dir: Path, clock_shift: int) -> None:
         DrainingServer(server, run_dir).serve(target_loader=load, wrap_loader=False)
     else:
         with listening(server.listen) as socket_of_all:
-            SharedSocketServer(server, run_dir, socket_of_all).run(load)
+            SharedSocketServer(server, run_dir, socket_of_all, clock_shift).run(load)
 
 
 def load_worker(config: Path, run_dir: Path, clock_shift: int) -> ASGIApp:

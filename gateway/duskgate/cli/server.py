@@ -21,6 +21,7 @@ from granian.server.mp import MPServer, WorkerProcess
 from duskgate.cli.logs import SERVER_LOG
 from duskgate.config.models import Server as Settings
 from duskgate.middleware.asgi import ASGIApp
+from duskgate.proxy.downstream.refusals import Refusals
 from duskgate.proxy.downstream.server import FrontServer
 from duskgate.proxy.run_dir import DRAINING
 
@@ -91,9 +92,13 @@ class SharedSocketServer(DrainingServer):
     They accept from one socket, which stays open while workers come and go: no connection is lost with one.
     """
 
-    def __init__(self, settings: Settings, run_dir: Path, listening: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, run_dir: Path, listening: socket.socket, clock_shift: int = 0
+    ) -> None:
+        """``clock_shift``: how far ahead of the machine's clock it is here, in ms; for staging."""
         super().__init__(settings, run_dir)
         self._listening = listening
+        self._clock_shift = clock_shift
         self._problem_base = settings.problem_types
         self._most = settings.max_connections
 
@@ -106,20 +111,22 @@ class SharedSocketServer(DrainingServer):
 
     def run(self, load: LoadApp) -> None:
         """Serve until told to stop."""
-        loader: Any = Serving(load, self._most, self._problem_base)
+        loader: Any = Serving(load, self._most, self._problem_base, self._clock_shift)
         self.serve(spawn_target=_serve_worker, target_loader=loader, wrap_loader=False)
 
 
 class Serving:
     """Makes a worker's server, in its process."""
 
-    def __init__(self, load: LoadApp, max_connections: int, problem_base: str) -> None:
+    def __init__(self, load: LoadApp, max_connections: int, problem_base: str, clock_shift: int) -> None:
         self._load = load
         self._most = max_connections
         self._problem_base = problem_base
+        self._clock_shift = clock_shift
 
     def __call__(self) -> FrontServer:
-        return FrontServer(self._load(), max_connections=self._most, problem_base=self._problem_base)
+        refusals = Refusals(self._problem_base, self._clock_shift)
+        return FrontServer(self._load(), max_connections=self._most, refusals=refusals)
 
 
 @WorkerProcess.wrap_target  # type: ignore[untyped-decorator]

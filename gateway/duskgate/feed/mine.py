@@ -104,7 +104,8 @@ def _own(told: Told, who: Who, uses: Mapping[str, Use] | None, now: int) -> Own:
         enforced=own.held_until if own.held_until != own.sunset else None,
         phase=own.phase(now),
     )
-    return Own(ending, grace, brownouts, None if uses is None else uses.get(told.ending.key, Use()))
+    later = grace and own.sunset != dates.sunset  # a hold may last as long as the grace
+    return Own(ending, later, brownouts, None if uses is None else uses.get(told.ending.key, Use()))
 
 
 def _dates(dates: Lifecycle, consumer: str | None, now: int) -> Lifecycle:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from duskgate.middleware.asgi import Scope
 from duskgate.middleware.exchange import Exchange
-from duskgate.policy.decision import Brownout, Forward, Gone, Removed
+from duskgate.policy.decision import Ruled
 from duskgate.policy.instants import rfc3339
 from duskgate.policy.request import Request
 
@@ -70,7 +70,7 @@ class AccessLog:
             "outcome": exchange.outcome,
             "consumer": exchange.who.label,
         }
-        if isinstance(exchange.decision, (Forward, Gone, Brownout, Removed)):
+        if isinstance(exchange.decision, Ruled):
             line["chosen_by"] = exchange.decision.chosen_by
         if exchange.upstream_seconds is not None:
             line["upstream_seconds"] = round(exchange.upstream_seconds, 6)

@@ -6,7 +6,8 @@ the records do cannot be judged, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol, assert_never
 
 from duskgate.policy.accept import (
@@ -19,7 +20,7 @@ from duskgate.policy.accept import (
     Verdict,
 )
 from duskgate.policy.instants import rfc3339
-from duskgate.policy.plan import Consumer, Plan, Rule
+from duskgate.policy.plan import WHOLE, Consumer, Plan, Rule
 from duskgate.policy.switches import Gate, Judged, gate_of
 from duskgate.policy.timeline import rules
 
@@ -48,7 +49,8 @@ class Facts(Protocol):
 
 
 class _Case(NamedTuple):
-    """One gate to judge. ``told`` are the consumers on record as told of the version's end."""
+    """One gate to judge. ``told`` are the consumers on record as told of the version's end, ``named`` the
+    api's endpoints by their shape."""
 
     rule: Rule
     endpoint: str
@@ -56,6 +58,7 @@ class _Case(NamedTuple):
     consumers: Mapping[str, Consumer]
     told: Collection[str]
     now: int
+    named: Mapping[str, str]
 
 
 Finding = tuple[Verdict, str]
@@ -65,7 +68,7 @@ def gates(plan: Plan) -> Iterator[tuple[Gate, Rule]]:
     """Every gate of a plan, with the rule it is before."""
     for rule, whole in rules(plan):
         gate = gate_of(rule, whole)
-        if rule.lifecycle.accept is not None and gate[2] == rule.endpoint:
+        if rule.lifecycle.accept is not None and (rule is whole or gate[2] != WHOLE):
             yield gate, rule
 
 
@@ -83,14 +86,20 @@ def judge(gate: Gate, rule: Rule, facts: Facts | str, plan: Plan, told: Collecti
         raise ValueError("a rule without a gate")
     if isinstance(facts, str):
         return _opened(Judged(Verdict.UNKNOWN, (facts,)), rule, accept, now)
-    case = _Case(rule, gate[2], facts, plan.identity.consumers, told, now)
+    endpoint = WHOLE if gate[2] == WHOLE else rule.endpoint
+    case = _Case(rule, endpoint, facts, plan.identity.consumers, told, now, _named(plan, rule.api))
     found = [_condition(condition, case) for condition in accept.conditions]
-    worst = min((verdict for verdict, _ in found), key=_SEVERITY.index)
-    reasons = tuple(reason for verdict, reason in found if verdict is worst)
-    return _opened(Judged(worst, reasons), rule, accept, now)
+    verdict = worst(verdict for verdict, _ in found)
+    reasons = tuple(reason for its, reason in found if its is verdict)
+    return _opened(Judged(verdict, reasons), rule, accept, now)
 
 
 _SEVERITY = (Verdict.UNMET, Verdict.UNKNOWN, Verdict.MET)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The one of several verdicts that counts."""
+    return min(verdicts, key=_SEVERITY.index)
 
 
 def _opened(judged: Judged, rule: Rule, accept: Accept, now: int) -> Judged:
@@ -101,13 +110,14 @@ def _opened(judged: Judged, rule: Rule, accept: Accept, now: int) -> Judged:
 
 
 def still_open(judged: Judged, before: Judged | None, rule: Rule, now: int) -> Judged:
-    """A gate that is open stays open, also one that let its sunset pass by the verdict ``before``: who calls
-    after that and gets 410 must not bring the version back."""
-    if before is None or judged.open is not None:
+    """A gate that is open stays open, also one that let its sunset pass by the verdict ``before`` or without
+    any: who calls after that and gets 410 must not bring the version back."""
+    if judged.open is not None:
         return judged
     sunset = rule.lifecycle.sunset
-    passed = sunset is not None and now >= sunset and rule.lifecycle.held_until is None
-    return judged._replace(open=sunset if passed else before.open)
+    if sunset is not None and now >= sunset and rule.lifecycle.held_until is None:
+        return judged._replace(open=sunset)
+    return judged if before is None else judged._replace(open=before.open)
 
 
 def _condition(condition: Condition, case: _Case) -> Finding:
@@ -141,8 +151,36 @@ def _name(condition: Condition) -> str:
     return _NAMES[type(condition)]
 
 
+def _served(case: _Case, since: int) -> Mapping[str, Served] | str:
+    """What was served at the gate's place by version, its successor's where that is another one; or why not
+    even that is known."""
+    api, dates = case.rule.api, case.rule.lifecycle
+    served = case.facts.served(api, case.endpoint, since)
+    if dates.successor_path is None or dates.successor is None or case.endpoint == WHOLE:
+        return served
+    there = case.named.get(_shape(dates.successor_path))
+    if there is None:
+        return f"{dates.successor_path} of {dates.successor} is none of the endpoints, so it is not counted"
+    new = case.facts.served(api, there, since).get(dates.successor, Served(0, 0))
+    return {**served, dates.successor: new}
+
+
+def _shape(template: str) -> str:
+    """A template without the names of its parameters."""
+    return re.sub(r"\{[^}]*\}", "{}", template)
+
+
+def _named(plan: Plan, api: str) -> Mapping[str, str]:
+    """The endpoints that requests are counted for, by their shape."""
+    endpoints = plan.apis[api].endpoints
+    found = (rule.endpoint for rules in endpoints.values() for rule in rules.values()) if endpoints else ()
+    return {_shape(endpoint): endpoint for endpoint in found}
+
+
 def _old_share(condition: OldShare, case: _Case, since: int) -> Finding:
-    served = case.facts.served(case.rule.api, case.endpoint, since)
+    served = _served(case, since)
+    if isinstance(served, str):
+        return Verdict.UNKNOWN, f"old_share: {served}"
     total = sum(one.requests for one in served.values())
     old = served.get(case.rule.version, Served(0, 0)).requests
     share = old / total if total else 0.0
@@ -162,7 +200,9 @@ def _critical_unseen(case: _Case, since: int) -> Finding:
 
 
 def _successor_errors(condition: SuccessorErrors, case: _Case, since: int) -> Finding:
-    served = case.facts.served(case.rule.api, case.endpoint, since)
+    served = _served(case, since)
+    if isinstance(served, str):
+        return Verdict.UNKNOWN, f"successor_errors: {served}"
     successor = case.rule.lifecycle.successor or ""
     new, old = served.get(successor, Served(0, 0)), served.get(case.rule.version, Served(0, 0))
     if new.requests == 0:

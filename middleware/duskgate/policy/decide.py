@@ -169,7 +169,7 @@ def _judge(bound: Route, rule: Rule, request: Request, now: int, personal: bool,
     if stands.window is not None:
         return Brownout(rule, phase, marks, successor, chosen_by, stands.window)
     age = _max_age(rule, personal, now)
-    if successor is not None and sent_on(lifecycle, request.method):
+    if successor is not None and sent_on(lifecycle, request.method) and not request.handshake:
         return Moved(rule, marks, successor, chosen_by, age)
     return Gone(rule, marks, successor, chosen_by, age)
 

@@ -34,6 +34,11 @@ class Request(NamedTuple):
     trusted: bool = False
     key: bytes | None = None
 
+    @property
+    def handshake(self) -> bool:
+        """Whether it opens a WebSocket, RFC 6455 section 4.2.1. Such a caller follows no redirects."""
+        return self.fields.get(b"upgrade", b"").lower() == b"websocket"
+
     def values(self, name: bytes) -> list[bytes]:
         """Every value of a header, a line each, in the order sent."""
         if name not in self.fields:

@@ -48,7 +48,13 @@ class Judged(NamedTuple):
 
 
 Gate = tuple[str, str, str]
-"""The api, version and endpoint (``*`` for the whole version) that a gate is before."""
+"""The api, version and endpoint that a gate is before: ``*`` for the whole version, ``GET,PUT /x`` for an
+endpoint that is told apart by its methods."""
+
+
+def endpoint_of(gate: Gate) -> str:
+    """The template of a gate's endpoint, without methods; ``*`` for the whole version."""
+    return gate[2].rpartition(" ")[2]
 
 
 FreezeOf = tuple[str, str, int]
@@ -85,7 +91,8 @@ def gate_of(rule: Rule, whole: Rule) -> Gate:
     """
     own, its = rule.lifecycle, whole.lifecycle
     same = own.accept == its.accept and own.written_sunset == its.written_sunset
-    return rule.api, rule.version, WHOLE if same else rule.endpoint
+    methods = f"{','.join(sorted(rule.methods))} " if rule.methods else ""
+    return rule.api, rule.version, WHOLE if same else f"{methods}{rule.endpoint}"
 
 
 def switched(plan: Plan, switches: Switches) -> Plan:
@@ -167,7 +174,7 @@ def held(lifecycle: Lifecycle, hold: Hold) -> Lifecycle:
         return lifecycle
     removed = None if lifecycle.removed is None else max(lifecycle.removed, until)
     bound = None if lifecycle.held_until is None else max(lifecycle.held_until, until)
-    grace = {name: one for name, one in lifecycle.grace.items() if one.until > until}
+    grace = {name: replace(one, until=max(one.until, until)) for name, one in lifecycle.grace.items()}
     return replace(
         lifecycle,
         sunset=until,

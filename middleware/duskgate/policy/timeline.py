@@ -87,12 +87,15 @@ def rules(plan: Plan) -> Iterator[tuple[Rule, Rule]]:
                     yield rule, api.rules[version]
 
 
-def freezes(plan: Plan, now: int) -> set[FreezeOf]:
-    """Every freeze that has begun by an instant (ms): a version's, and those of endpoints at another time."""
+def freezes(plan: Plan, now: int | None = None) -> set[FreezeOf]:
+    """Every freeze that has begun by an instant (ms): a version's, and those of endpoints at another time.
+
+    ``None``: also those that are to come.
+    """
     return {
         (rule.api, rule.version, rule.lifecycle.freeze.since)
         for rule, _ in rules(plan)
-        if rule.lifecycle.freeze is not None and now >= rule.lifecycle.freeze.since
+        if rule.lifecycle.freeze is not None and (now is None or now >= rule.lifecycle.freeze.since)
     }
 
 

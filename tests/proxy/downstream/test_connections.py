@@ -17,6 +17,7 @@ import pytest
 from duskgate.middleware.asgi import Message, Receive, Scope, Send
 from duskgate.middleware.errors import CutShort
 from duskgate.proxy.downstream.limits import Limits
+from duskgate.proxy.downstream.refusals import Refusals
 from duskgate.proxy.downstream.server import FrontServer
 from tests.backends import read_response
 from tests.proxy.sockets import upgrade
@@ -131,7 +132,7 @@ def serving(limits: Limits, most: int = 100) -> Iterator[Served]:
     app = App()
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    server = InThread(app, max_connections=most, problem_base="urn:x:", limits=limits, tick=0.05)
+    server = InThread(app, max_connections=most, refusals=Refusals("urn:x:"), limits=limits, tick=0.05)
     thread = threading.Thread(target=asyncio.run, args=(server.serve([listening]),), daemon=True)
     thread.start()
     eventually(lambda: server.started or None, "the server")

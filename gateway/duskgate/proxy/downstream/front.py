@@ -13,6 +13,7 @@ from duskgate.middleware.asgi import ASGIApp, Scope
 from duskgate.proxy.deadlines import Deadlines, Timed
 from duskgate.proxy.downstream.framing import DateLine
 from duskgate.proxy.downstream.limits import Limits
+from duskgate.proxy.downstream.refusals import Refusals
 
 
 class Connection(Timed, Protocol):
@@ -28,17 +29,20 @@ class Front:
     """
 
     def __init__(
-        self, app: ASGIApp, config: Config, state: ServerState, limits: Limits, problem_base: str, tick: float
+        self,
+        app: ASGIApp,
+        config: Config,
+        state: ServerState,
+        limits: Limits,
+        refusals: Refusals,
+        tick: float,
     ) -> None:
-        """``problem_base`` begins the types of problems; ``tick`` is in seconds, see ``Deadlines``.
-
-        Needs a running event loop.
-        """
+        """``tick`` is in seconds, see ``Deadlines``. Needs a running event loop."""
         self.app = app
         self.config = config
         self.state = state
         self.limits = limits
-        self.problem_base = problem_base
+        self.refusals = refusals
         self.date = DateLine()
         self.loop = asyncio.get_running_loop()
         self.stopping = False

@@ -19,7 +19,6 @@ from duskgate.proxy.deadlines import NEVER
 from duskgate.proxy.downstream.front import Front
 from duskgate.proxy.downstream.incoming import Incoming
 from duskgate.proxy.downstream.limits import SLICE
-from duskgate.proxy.downstream.refusals import refusal
 from duskgate.proxy.downstream.target import METHODS, read_target, with_known_method
 from duskgate.proxy.downstream.unsent import unsent
 from duskgate.proxy.downstream.websocket import hand_over, is_handshake
@@ -240,7 +239,7 @@ class Http1(asyncio.Protocol):
         if self._current is not None:
             self._hear_no_more()
             return
-        self._transport.write(refusal(status, self._front.problem_base, self._front.date))
+        self._transport.write(self._front.refusals.answer(status, self._front.date))
         self._linger()
 
     def _linger(self) -> None:

@@ -17,6 +17,7 @@ from duskgate.proxy.downstream.front import Front
 from duskgate.proxy.downstream.http1 import Http1
 from duskgate.proxy.downstream.limits import Limits
 from duskgate.proxy.downstream.listener import Listener
+from duskgate.proxy.downstream.refusals import Refusals
 
 TICK = 1.0
 """Seconds between two looks at connections that say nothing."""
@@ -30,7 +31,7 @@ class FrontServer(uvicorn.Server):
         app: ASGIApp,
         *,
         max_connections: int,
-        problem_base: str,
+        refusals: Refusals,
         limits: Limits | None = None,
         tick: float = TICK,
     ) -> None:
@@ -49,7 +50,7 @@ class FrontServer(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._most = max_connections
-        self._problem_base = problem_base
+        self._refusals = refusals
         self._limits = limits or Limits()
         self._tick = tick
 
@@ -58,7 +59,7 @@ class FrontServer(uvicorn.Server):
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
-        front = Front(self._app, self.config, self.server_state, self._limits, self._problem_base, self._tick)
+        front = Front(self._app, self.config, self.server_state, self._limits, self._refusals, self._tick)
         listeners = [Listener(one, lambda: Http1(front), self._most) for one in sockets or ()]
         for listener in listeners:
             front.on_end = listener.left
