@@ -49,6 +49,7 @@ def findings(
     seen: dict[tuple[str | None, ...], str] = {}
     for name, api in document.apis.items():
         at: Place = ("apis", name)
+        yield from _nameless(name, at)
         shape = tuple(None if part == "{version}" else part for part in api.segments)
         if shape in seen:
             yield Finding((*at, "path"), f"is also the path of the api {seen[shape]}")
@@ -58,6 +59,7 @@ def findings(
         yield from _api_lifecycle(document, api, (*at, "lifecycle"))
         for version_name, version in api.versions.items():
             place: Place = (*at, "versions", version_name)
+            yield from _nameless(version_name, place)
             if not standalone or version.backend is not None:
                 yield from _backend(document, version, place)
             yield from _rollout(document, api, version_name, (*place, "rollout"), flags)
@@ -67,6 +69,11 @@ def findings(
             yield from _lifecycle(document, api, version.lifecycle, above, spot, version_name)
         yield from _successors(document, api, at)
         yield from _endpoints(document, api, at)
+
+
+def _nameless(name: str, at: Place) -> Iterator[Finding]:
+    if name == "none":
+        yield Finding(at, "none is what stands in metrics and in the ledger where there is no such thing")
 
 
 def _ports(document: models.Document) -> Iterator[Finding]:

@@ -18,23 +18,14 @@ from duskgate.admin.app import AdminApp
 from duskgate.admin.counted import Counted
 from duskgate.admin.following import Following
 from duskgate.admin.guards import Guards
-from duskgate.admin.keeper import Keeper, Records
-from duskgate.config import Loaded
+from duskgate.admin.keeper import Keeper
+from duskgate.admin.records import CurrentRecords
 from duskgate.config.current import Current
 from duskgate.feed.keeper import FeedKeeper
 from duskgate.middleware.clock import shifted, system_clock
 from duskgate.proxy.parent import parent_gone
 from duskgate.proxy.run_dir import LAST_GOOD_CONFIG
-
-
-def open_records(loaded: Loaded) -> Records | None:
-    """The ledger as the keeper reads it, if one is kept."""
-    if loaded.ledger_url is None:
-        return None
-    # SQLAlchemy is some 14 MiB, which a gateway without a ledger need not carry
-    from duskgate.usage.ledger.records import LedgerRecords
-
-    return LedgerRecords(loaded.ledger_url)
+from duskgate.usage.written import Written
 
 
 async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
@@ -43,8 +34,12 @@ async def serve(config: Path, run_dir: Path, clock_shift: int = 0) -> None:
     listen = current.loaded.document.admin.listen
     following = Following(current)
     clock = shifted(system_clock, clock_shift)
-    keeper = Keeper(following, run_dir, open_records(current.loaded), clock)
-    guards = Guards(following, Counted(run_dir), clock)
+    counted = Counted(run_dir)
+    # a staging gateway writes no ledger, and takes what is there for all there is
+    written = counted.written if not clock_shift else lambda: Written(system_clock(), 0)
+    records = CurrentRecords(lambda: following.loaded, written)
+    keeper = Keeper(following, run_dir, records, clock)
+    guards = Guards(following, counted, clock)
     app = AdminApp(following, keeper, run_dir, clock_shift=clock_shift, guards=guards).build()
     settings = uvicorn.Config(
         app, host=listen.host, port=listen.port, log_level="warning", access_log=False, lifespan="off"

@@ -19,11 +19,14 @@ from duskgate.policy.plan import Backend
 from duskgate.usage.guarded import ERROR, GUARDED
 from duskgate.usage.instruments import FINE_BUCKETS
 from duskgate.usage.window import Counts
+from duskgate.usage.written import Written
 
 logger = logging.getLogger("duskgate")
 
 OF_TARGETS = "duskgate_backend_target_up"
 
+_FLUSHED = '["duskgate_ledger_last_flush_timestamp_seconds",'
+_DROPPED = '["duskgate_ledger_requests_dropped_total",'
 _KEYS = f'["{GUARDED}", "{GUARDED}_bucket", '
 _BUCKETS = {bound: index for index, bound in enumerate((*FINE_BUCKETS, float("inf")))}
 
@@ -75,10 +78,20 @@ class Counted:
             }
         return all(up.get(target, 1) == 0 for target in backend.targets)
 
-    def _histograms(self) -> Iterator[tuple[str, float]]:
-        for file in self.run_dir.glob("histogram_*.db"):
+    def written(self) -> Written:
+        """How the workers' writing to the ledger goes."""
+        with self.reading():
+            flushed = [value for key, value in self._values("gauge_livemin_*.db") if key.startswith(_FLUSHED)]
+            dropped = [value for key, value in self._values("counter_*.db") if key.startswith(_DROPPED)]
+        return Written(int(min(flushed) * 1000) if flushed else None, int(sum(dropped)))
+
+    def _values(self, files: str) -> Iterator[tuple[str, float]]:
+        for file in self.run_dir.glob(files):
             values = MmapedDict.read_all_values_from_file(str(file))  # type: ignore[no-untyped-call]
-            yield from ((key, value) for key, value, _, _ in values if key.startswith(_KEYS))
+            yield from ((key, value) for key, value, _, _ in values)
+
+    def _histograms(self) -> Iterator[tuple[str, float]]:
+        return ((key, value) for key, value in self._values("histogram_*.db") if key.startswith(_KEYS))
 
 
 @lru_cache(maxsize=100_000)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from duskgate.admin.following import Following
 from duskgate.admin.newcomers import Newcomers
+from duskgate.admin.records import NoRecords, Records
 from duskgate.control.entries import BrokenEntries
 from duskgate.control.switches import GATES, entries_in, gate_text, judged_entry
 from duskgate.middleware.clock import Clock, system_clock
@@ -33,29 +34,6 @@ TICK = 5.0
 
 REMIND = 86_400_000
 """Ms between two warnings of the same thing."""
-
-
-class Records(Protocol):
-    """The past, as far as it is kept: for gates, and for freezes. ``fault`` says why it gave ``None``."""
-
-    @property
-    def fault(self) -> str | None: ...
-
-    def facts(self) -> Facts | None: ...
-
-    def seen_before(self, api: str, version: str, instant: int, most: int) -> Set[str] | None: ...
-
-
-class NoRecords:
-    """Nothing is kept."""
-
-    fault = NO_LEDGER
-
-    def facts(self) -> Facts | None:
-        return None
-
-    def seen_before(self, api: str, version: str, instant: int, most: int) -> Set[str] | None:
-        return None
 
 
 class Standing(NamedTuple):

@@ -31,6 +31,9 @@ MOST_HEAD_BYTES = 128 * 1024
 PING_MS = 30_000
 """A client of HTTP/2 that answers no ping, sent after such a silence, for 20 s more is gone."""
 
+AFTER_DRAIN = 20
+"""Seconds a worker has after its drain: to end copies and WebSockets, and for the ledger's last flush."""
+
 SHORTEST_LIFETIME = 60
 """Seconds; granian recycles no worker that is younger."""
 
@@ -42,7 +45,8 @@ class DrainingServer(MPServer):
     lets what is under way end, for ``server.drain_timeout`` at the most. A second signal ends everything.
     """
 
-    def __init__(self, settings: Settings, run_dir: Path) -> None:
+    def __init__(self, settings: Settings, run_dir: Path, after_drain: int = 0) -> None:
+        """``after_drain``: seconds that a worker may live on after ``server.drain_timeout``."""
         super().__init__(
             "duskgate",
             address=settings.listen.host,
@@ -57,7 +61,7 @@ class DrainingServer(MPServer):
             log_level=LogLevels.warning,
             log_dictconfig=SERVER_LOG,
             respawn_failed_workers=True,
-            workers_kill_timeout=max(1, settings.drain_timeout // 1000),
+            workers_kill_timeout=_drain(settings) + after_drain,
             workers_lifetime=_seconds(settings.max_worker_age),
             workers_max_rss=_mebibytes(settings.max_worker_memory),
         )
@@ -96,11 +100,10 @@ class SharedSocketServer(DrainingServer):
         self, settings: Settings, run_dir: Path, listening: socket.socket, clock_shift: int = 0
     ) -> None:
         """``clock_shift``: how far ahead of the machine's clock it is here, in ms; for staging."""
-        super().__init__(settings, run_dir)
+        super().__init__(settings, run_dir, AFTER_DRAIN)
+        self._settings = settings
         self._listening = listening
         self._clock_shift = clock_shift
-        self._problem_base = settings.problem_types
-        self._most = settings.max_connections
 
     def _init_shared_socket(self) -> None:
         given: Any = self._listening
@@ -111,22 +114,25 @@ class SharedSocketServer(DrainingServer):
 
     def run(self, load: LoadApp) -> None:
         """Serve until told to stop."""
-        loader: Any = Serving(load, self._most, self._problem_base, self._clock_shift)
+        loader: Any = Serving(load, self._settings, self._clock_shift)
         self.serve(spawn_target=_serve_worker, target_loader=loader, wrap_loader=False)
 
 
 class Serving:
     """Makes a worker's server, in its process."""
 
-    def __init__(self, load: LoadApp, max_connections: int, problem_base: str, clock_shift: int) -> None:
+    def __init__(self, load: LoadApp, settings: Settings, clock_shift: int) -> None:
         self._load = load
-        self._most = max_connections
-        self._problem_base = problem_base
+        self._settings = settings
         self._clock_shift = clock_shift
 
     def __call__(self) -> FrontServer:
-        refusals = Refusals(self._problem_base, self._clock_shift)
-        return FrontServer(self._load(), max_connections=self._most, refusals=refusals)
+        return FrontServer(
+            self._load(),
+            max_connections=self._settings.max_connections,
+            refusals=Refusals(self._settings.problem_types, self._clock_shift),
+            drain_seconds=_drain(self._settings),
+        )
 
 
 @WorkerProcess.wrap_target  # type: ignore[untyped-decorator]
@@ -140,6 +146,10 @@ def _serve_worker(
 ) -> None:
     """What a worker's process runs. ``settings`` are those of granian's own server."""
     loop.run_until_complete(server.serve([sockets[0]]))
+
+
+def _drain(settings: Settings) -> int:
+    return max(1, settings.drain_timeout // 1000)
 
 
 def _seconds(span: int | None) -> int | None:

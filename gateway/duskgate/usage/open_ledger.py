@@ -28,7 +28,12 @@ def open_ledger(loaded: Loaded, instruments: Instruments) -> Ledger | None:
     from duskgate.usage.ledger import ledger, metrics, store
 
     settings = ledger.Settings(
-        loaded.ledger_url, section.flush, section.keep_hours, section.keep_days, section.max_consumers
+        loaded.ledger_url,
+        flush=section.flush,
+        keep_hours=section.keep_hours,
+        keep_days=section.keep_days,
+        max_consumers=section.max_consumers,
+        named=len(loaded.document.consumers),
     )
     try:
         return ledger.Ledger(settings, metrics.LedgerMetrics(instruments))

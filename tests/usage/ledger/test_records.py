@@ -9,6 +9,7 @@ import pytest
 from duskgate.usage.gates import Facts, Served
 from duskgate.usage.ledger.records import LedgerRecords
 from duskgate.usage.ledger.tables import HOUR
+from duskgate.usage.written import Written
 from tests.usage.ledger.world import KEY, NOON, put, row
 
 AVATAR = KEY._replace(endpoint="/users/{id}/avatar", consumer="beta", outcome="refused", code="4xx")
@@ -25,10 +26,13 @@ ROWS = [
 ]
 
 
+WELL = Written(2**60, 0)
+
+
 @pytest.fixture
 def records(url: str) -> LedgerRecords:
     put(url, ROWS)
-    return LedgerRecords(url)
+    return LedgerRecords(url, lambda: WELL, 1000)
 
 
 @pytest.fixture
@@ -80,10 +84,47 @@ def test_where_there_is_no_ledger_nothing_is_known_and_it_is_said_why_until_ther
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:///{tmp_path / 'duskgate.db'}"
-    records = LedgerRecords(url)
+    records = LedgerRecords(url, lambda: WELL, 1000)
     assert records.facts() is None
     assert records.seen_before("accounts", "v1", NOON, 9) is None
     assert str(records.fault).startswith("there is no ledger at ")
     put(url, ROWS)
     assert records.facts() is not None
     assert records.fault is None
+
+
+class Writers:
+    """How writing goes, made up, and what time it is."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.is_ = Written(None, 0)
+
+    def records(self, url: str) -> LedgerRecords:
+        return LedgerRecords(url, lambda: self.is_, 1000, lambda: self.now)
+
+
+def test_from_a_ledger_that_is_not_written_nothing_is_concluded(url: str) -> None:
+    put(url, ROWS)
+    writers = Writers()
+    records = writers.records(url)
+    assert records.facts() is not None, "it may only have begun"
+    writers.now += 1001
+    assert (records.facts(), records.seen_before("accounts", "v1", NOON + 40, 9)) == (None, None)
+    assert records.fault == "the ledger has not been written since 2026-11-24T12:00:00Z"
+    writers.is_ = Written(writers.now - 1000, 0)
+    assert records.facts() is not None
+    assert records.seen_before("accounts", "v1", NOON + 40, 9) == {"acme"}
+    assert records.fault is None
+
+
+def test_what_was_lost_is_not_taken_for_what_never_came(url: str) -> None:
+    put(url, ROWS)
+    writers = Writers()
+    records = writers.records(url)
+    begins = []
+    for lost, later in ((7, 0), (7, 10), (8, 20), (8, 30)):  # what this process never saw happen is long ago
+        writers.is_, writers.now = Written(2**60, lost), NOON + later
+        facts = records.facts()
+        begins.append(facts.begins() if facts is not None else None)
+    assert begins == [NOON, NOON, NOON + 20, NOON + 20]

@@ -14,14 +14,19 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from sqlalchemy import select
 
+from duskgate.config import loads
+from duskgate.usage.instruments import Instruments
 from duskgate.usage.ledger import writer
+from duskgate.usage.ledger.keep import Keep
 from duskgate.usage.ledger.ledger import Ledger, Settings
 from duskgate.usage.ledger.reader import Reader
-from duskgate.usage.ledger.tables import DAY, HOUR
+from duskgate.usage.ledger.tables import DAY, HOUR, hours
+from duskgate.usage.open_ledger import open_ledger
 from tests.postgresql import Cluster
 from tests.running import eventually
-from tests.usage.ledger.world import KEY, NOON, put, row
+from tests.usage.ledger.world import KEY, NOON, put, row, session
 
 PLACE = ("accounts", "*", "v1", "active")
 
@@ -48,6 +53,9 @@ class Noted:
     def failed(self) -> None:
         self.failures += 1
 
+    def waits(self, requests: int) -> None:
+        self.waiting = requests
+
     def flushed(self, at: int, waiting: int) -> None:
         self.at, self.waiting = at or self.at, waiting
 
@@ -63,9 +71,9 @@ def send(ledger: Ledger, number: int, consumer: str = "acme") -> None:
 
 
 @contextmanager
-def kept(url: str, consumers: int = 100) -> Iterator[tuple[Ledger, Noted]]:
+def kept(url: str, consumers: int = 100, flush: int = 20) -> Iterator[tuple[Ledger, Noted]]:
     noted = Noted()
-    ledger = Ledger(settings(url, consumers=consumers), noted, lambda: NOON)
+    ledger = Ledger(settings(url, flush, consumers), noted, lambda: NOON)
     try:
         yield ledger, noted
     finally:
@@ -313,3 +321,56 @@ def test_the_folder_is_clean_after_closing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["duskgate.db"]
     shutil.copy(tmp_path / "duskgate.db", tmp_path / "copy.db")
     assert total(f"sqlite:///{tmp_path / 'copy.db'}") == 1
+
+
+def test_the_settings_reach_the_writer(tmp_path: Path) -> None:
+    yaml = """
+backends: {one: {url: "http://127.0.0.1:9001"}}
+identity: [{header: X-Api-Key}]
+consumers: {acme: {match: {X-Api-Key: a}}, beta: {match: {X-Api-Key: b}}}
+ledger: {flush: 3s, keep_hours: 5d, keep_days: 50d, max_consumers: 7}
+apis: {accounts: {path: /api, default: v1, versions: {v1: {backend: one}}}}
+"""
+    kept = open_ledger(loads(yaml, tmp_path / "gateway.yaml", {}), Instruments())
+    assert isinstance(kept, Ledger)
+    thread = kept._writer
+    assert (thread._interval, thread._keep._hours, thread._keep._days) == (3.0, 5 * DAY, 50 * DAY)
+    assert thread._buffer._most == 40 * (7 + 2)
+    kept.close()
+
+
+def test_readers_of_sqlite_wait_for_no_writer(tmp_path: Path) -> None:
+    path = tmp_path / "duskgate.db"
+    with kept(f"sqlite:///{path}") as (ledger, noted):
+        send(ledger, 1)
+        eventually(lambda: noted.requests or None, "the first flush", 5)
+        reading = sqlite3.connect(path, isolation_level=None)
+        assert reading.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        reading.execute("BEGIN")
+        assert reading.execute("SELECT count(*) FROM ledger_hours").fetchone() == (1,)
+        send(ledger, 1)
+        eventually(lambda: noted.requests == 2 or None, "another flush while somebody reads", 5)
+        reading.close()
+
+
+def test_drops_are_told_while_the_database_hangs(tmp_path: Path) -> None:
+    """By whoever counts requests: the thread that writes hears of nothing then."""
+    with kept(f"sqlite:///{tmp_path / 'duskgate.db'}", consumers=1, flush=60_000) as (ledger, noted):
+        for number in range(50):
+            ledger.add(("accounts", f"/e{number}", "v1", "active"), "forwarded", 200, "acme", None)
+        ledger.fold()
+        assert noted.lost == 10, "forty rows fit"
+    assert noted.requests == 40
+
+
+def test_a_long_absence_is_tidied_up_a_day_at_a_time(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'duskgate.db'}"
+    put(url, [row(KEY, NOON + day * DAY, 1) for day in range(5)])
+    now, keep = NOON + 30 * DAY, Keep(14 * DAY, 400 * DAY)
+    left = []
+    with session(url) as one:
+        for _ in range(7):
+            keep.look(one, now)
+            with one.transaction() as connection:
+                left.append(len(connection.execute(select(hours.c.start)).all()))
+    assert left == [4, 3, 2, 1, 0, 0, 0]

@@ -21,6 +21,8 @@ class Connection(Timed, Protocol):
 
     def shutdown(self) -> None: ...
 
+    def abort(self) -> None: ...
+
 
 class Front:
     """The application, the bounds, and every open connection. ``on_end`` hears of each one that ends.
@@ -63,6 +65,11 @@ class Front:
         """A connection ended."""
         self.handed_over(connection)
         self.on_end()
+
+    def cut_off(self) -> None:
+        """End every connection at once, so that what was under way is counted before the worker ends."""
+        for connection in list(self.state.connections):
+            connection.abort()  # type: ignore[union-attr]
 
     def scope_of(self, transport: asyncio.BaseTransport) -> Scope:
         """What the scopes of a connection's requests have in common."""

@@ -296,6 +296,10 @@ class Http1(asyncio.Protocol):
         elif not self._in_head:
             self._close()
 
+    def abort(self) -> None:
+        """End it at once."""
+        self._transport.abort()
+
     # what requests call
 
     def write(self, data: bytes) -> None:

@@ -32,9 +32,11 @@ class FrontServer(uvicorn.Server):
         *,
         max_connections: int,
         refusals: Refusals,
+        drain_seconds: float | None = None,
         limits: Limits | None = None,
         tick: float = TICK,
     ) -> None:
+        """``drain_seconds``: how long requests may go on after the end has begun; ``None`` for ever."""
         config = uvicorn.Config(
             app,
             lifespan="on",
@@ -53,6 +55,7 @@ class FrontServer(uvicorn.Server):
         self._refusals = refusals
         self._limits = limits or Limits()
         self._tick = tick
+        self._drain_seconds = drain_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen."""
@@ -70,6 +73,8 @@ class FrontServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more, and end what is open as soon as it may end."""
         self._front.stopping = True
+        if self._drain_seconds is not None:
+            asyncio.get_running_loop().call_later(self._drain_seconds, self._front.cut_off)
         await super().shutdown(sockets)
 
     @contextmanager

@@ -97,6 +97,10 @@ class Caller(WebSocketsSansIOProtocol):
         else:
             super().data_received(data)
 
+    def abort(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._front.left(self)

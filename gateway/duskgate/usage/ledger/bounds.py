@@ -33,7 +33,7 @@ class Familiar:
 
     def has(self, name: str, hour: int) -> bool:
         """Whether a name has a place, in an hour of a count that never goes back far."""
-        if hour > self._hour:
+        if hour > self._hour or hour < self._hour - 1:  # a clock was set right
             self._turn(hour)
         place = self._seen.get(name)
         if place is not None:
@@ -51,7 +51,7 @@ class Familiar:
         self._seen = {
             name: (first, last)
             for name, (first, last) in self._seen.items()
-            if hour - last <= (1 if first == last else STAYS_HOURS)
+            if abs(hour - last) <= (1 if first == last else STAYS_HOURS)
         }
 
 

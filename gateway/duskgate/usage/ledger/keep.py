@@ -23,13 +23,14 @@ class Keep:
 
     def look(self, session: Session, now: int) -> None:
         """Tidy up if it is time. Raises what ``session.transaction`` does, and then tries again soon."""
-        if now < self._next:
+        if self._next - 2 * HOUR < now < self._next:
             return
-        tidy(session, now, self._hours, self._days)
+        if not tidy(session, now, self._hours, self._days, most=1):
+            return  # the next day after the next flush: neither a flush nor a stop waits for all of them
         self._next = now + HOUR + random.randrange(HOUR // 4)  # noqa: S311  so that workers do not meet
 
 
-def tidy(session: Session, now: int, hours: int, days: int) -> None:
+def tidy(session: Session, now: int, hours: int, days: int, most: int | None = None) -> bool:
     """Put hours that ended more than ``hours`` ms ago into days, whole days only, a day at a time.
 
     Days that ended more than ``days`` ms ago are deleted. In a database that a later release has changed
@@ -37,13 +38,18 @@ def tidy(session: Session, now: int, hours: int, days: int) -> None:
     """
     with session.transaction() as connection:
         if revision(connection) != HEAD:
-            return
+            return True
     last = (now - hours) // DAY * DAY
+    done = 0
     while True:
+        if done == most:
+            return False
         with session.transaction(repeatable=True) as connection:
             oldest = oldest_hour(connection)
             if oldest is None or oldest >= last:
                 break
             roll_up(connection, oldest // DAY * DAY)
+        done += 1
     with session.transaction() as connection:
         forget(connection, now - days - DAY, now - WRITERS_KEPT)
+    return True

@@ -15,13 +15,14 @@ from duskgate.usage.ledger.writer import Observer, Writer
 
 @dataclass(frozen=True)
 class Settings:
-    """What the YAML says of the ledger, lengths of time in ms."""
+    """What the YAML says of the ledger, lengths of time in ms. ``named``: how many consumers it names."""
 
     url: str
     flush: int
     keep_hours: int
     keep_days: int
     max_consumers: int
+    named: int = 0
 
 
 class Ledger:
@@ -32,12 +33,18 @@ class Ledger:
     """
 
     def __init__(self, settings: Settings, observer: Observer, clock: Clock = system_clock) -> None:
-        buffer = Buffer(2 * settings.max_consumers * ROWS_OF_A_CONSUMER)
+        callers = settings.max_consumers + settings.named
+        buffer = Buffer(2 * callers * ROWS_OF_A_CONSUMER)
         tally = Tally(buffer, Bounds(settings.max_consumers), clock)
-        self.add, self.fold = tally.add, tally.fold  # the very methods: a request pays for no detour
+        self.add, self._fold = tally.add, tally.fold  # the very method: a request pays for no detour
         keep = Keep(settings.keep_hours, settings.keep_days)
         self._writer = Writer(Session(settings.url), buffer, keep, observer, settings.flush / 1000, clock)
         self._writer.start()
+
+    def fold(self) -> None:
+        """Hand what was counted to the writer."""
+        self._fold()
+        self._writer.tell_drops()
 
     def close(self) -> None:
         """Write everything, within bounds: see ``Writer.close``. Blocks."""

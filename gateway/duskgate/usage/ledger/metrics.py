@@ -29,6 +29,10 @@ class LedgerMetrics:
         """The database could not be used."""
         self._failures.inc()
 
+    def waits(self, requests: int) -> None:
+        """A flush begins, with so many requests to write."""
+        self._waiting.set(requests)
+
     def flushed(self, at: int, waiting: int) -> None:
         """A flush is over: at ``at`` (ms) with nothing left, or at 0 with ``waiting`` requests."""
         self._waiting.set(waiting)

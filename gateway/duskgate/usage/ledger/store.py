@@ -84,6 +84,10 @@ def _postgresql(url: str, read_only: bool) -> Engine:
             "application_name": "duskgate",
             "prepare_threshold": None,  # poolers such as PgBouncer give each transaction another session
             "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+            # of a host that is lost between a statement and its answer nothing else would tell
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
         },
     )
     mode = "READ ONLY" if read_only else "READ WRITE"

@@ -41,7 +41,7 @@ class Tally:
             self._counts[counted] = [1, now, now]
         else:
             use[0] += 1
-            use[2] = now
+            use[1], use[2] = min(use[1], now), max(use[2], now)
 
     def fold(self) -> None:
         """Hand what was counted to the buffer."""
@@ -49,5 +49,5 @@ class Tally:
             code = _CODES.get(status, NO_CODE)
             key = Key(place[0], place[1], place[2], consumer, outcome, code, agent)
             key = self._bounds.bounded(self._start, key)
-            self._buffer.add(self._start, key, count, min(first, last), max(first, last))
+            self._buffer.add(self._start, key, count, first, last)
         self._counts.clear()

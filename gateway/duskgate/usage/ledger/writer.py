@@ -40,6 +40,9 @@ class Observer(Protocol):
 
     def failed(self) -> None: ...
 
+    def waits(self, requests: int) -> None:
+        """Before each flush, which may hang: how much there is to write."""
+
     def flushed(self, at: int, waiting: int) -> None:
         """After each flush: ``at`` in ms if nothing is left, 0 if something is; and how much."""
 
@@ -68,7 +71,8 @@ class Writer:
         self._thread = Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread. There is nothing that is not written yet."""
+        self._observer.flushed(self._clock(), 0)
         self._thread.start()
 
     def close(self) -> None:
@@ -76,10 +80,17 @@ class Writer:
         self._stop_by = time.monotonic() + STOP_SECONDS
         self._stop.set()
         self._thread.join(2 * STOP_SECONDS)
+        self.tell_drops()
         left = self._left()
         if left:
             self._observer.dropped(left)
             logger.error("ledger: %d requests could not be written and are lost to it", left)
+
+    def tell_drops(self) -> None:
+        """Also called by the event loop: the thread may hang in the database."""
+        dropped = self._buffer.dropped()
+        if dropped:
+            self._observer.dropped(dropped)
 
     def _left(self) -> int:
         batch = self._batch
@@ -101,9 +112,8 @@ class Writer:
 
     def _flush(self) -> bool:
         """Write all that waits; whether it is written."""
-        dropped = self._buffer.dropped()
-        if dropped:
-            self._observer.dropped(dropped)
+        self.tell_drops()
+        self._observer.waits(self._left())
         try:
             while self._next_batch():
                 self._write()
@@ -143,5 +153,5 @@ class Writer:
     def _keep_in_bounds(self) -> None:
         try:
             self._keep.look(self._session, self._clock())
-        except FAILURES as error:
+        except Exception as error:
             logger.warning("ledger: could not be tidied up, trying again: %s", in_words(error))
