@@ -26,7 +26,7 @@ logger = logging.getLogger("duskgate")
 OF_TARGETS = "duskgate_backend_target_up"
 
 _FLUSHED = '["duskgate_ledger_last_flush_timestamp_seconds",'
-_DROPPED = '["duskgate_ledger_requests_dropped_total",'
+_DROPPED = '["duskgate_ledger_requests_dropped",'
 _KEYS = f'["{GUARDED}", "{GUARDED}_bucket", '
 _BUCKETS = {bound: index for index, bound in enumerate((*FINE_BUCKETS, float("inf")))}
 
