@@ -21,20 +21,20 @@ AGAIN_SECONDS = 3600.0
 
 def own_state(loaded: Loaded, *, shifted: bool) -> None:
     """Stop if verdicts of another time would be put on record where a gateway with the real time looks."""
-    plan, given = loaded.plan, "state" in loaded.document.server.model_fields_set
-    judges = bool(plan.guarded) or any(rule.lifecycle.accept is not None for rule, _ in rules(plan))
-    if shifted and judges and not given:
+    plan = loaded.plan
+    if not plan.guarded and all(rule.lifecycle.accept is None for rule, _ in rules(plan)):
+        return
+    if shifted and "state" not in loaded.document.server.model_fields_set:
         fail(
             "--clock: there are acceptance gates or guards, and how they are judged at another time must not"
             " be on record for the real gateway; set server.state to a folder of this one's own"
         )
-    if given or judges:
-        try:
-            claim(loaded.state, shifted=shifted)
-        except OtherClock as error:
-            fail(f"server.state: {error}")
-        except OSError:
-            pass  # nothing can be put on record there; who tries to says so
+    try:
+        claim(loaded.state, shifted=shifted)
+    except OtherClock as error:
+        fail(f"server.state: {error}")
+    except OSError:
+        pass  # nothing can be put on record there; who tries to says so
 
 
 @contextmanager

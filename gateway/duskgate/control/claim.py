@@ -1,4 +1,4 @@
-"""Which time a state folder goes by: what is judged at another one must not meet the real gateway.
+"""Which time a gateway's state folder goes by: what is judged at another one must not meet the real gateway.
 
 A gate that opens stays open, so a verdict found in the future would let the real gateway's sunset pass; and
 a staging gateway's guard would stop the real one's rollout.
