@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, TypeVar, cast
 
 from websockets.asyncio.client import ClientConnection
@@ -21,6 +21,7 @@ from duskgate.middleware.exchange import Exchange, exchange_of
 from duskgate.policy.decision import Forward
 from duskgate.policy.request import Request
 from duskgate.proxy.body import ClientGone
+from duskgate.proxy.deadlines import NEVER
 from duskgate.proxy.ending import StreamEnded, StreamEnding
 from duskgate.proxy.headers import RequestHeaders
 from duskgate.proxy.upstream.protocol import Upstream
@@ -33,6 +34,9 @@ from duskgate.proxy.upstream.websocket import (
 
 NORMAL, GOING_AWAY, NO_STATUS, ABNORMAL, TOO_BIG = 1000, 1001, 1005, 1006, 1009
 """Close codes, RFC 6455 section 7.4.1."""
+
+LOOKS = 4
+"""How often in ``timeouts.idle`` it is looked for a side that takes nothing."""
 
 Call = TypeVar("Call", Receive, Send)
 
@@ -142,19 +146,39 @@ class _Relay:
         self._send = send
         self._backend = backend
         self._idle = idle
+        # since when each side is to take a message
+        self._to_backend = self._to_caller = NEVER
 
     async def run(self) -> End:
         """Accept the caller and pass messages on until either side ends it."""
         await self._accept()
-        up, down = asyncio.create_task(self._up()), asyncio.create_task(self._down())
+        up, down, patience = (
+            asyncio.create_task(one) for one in (self._up(), self._down(), self._patience())
+        )
         try:
-            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-            end = up.result() if up.done() else None
-            return end if end is not None else await down
+            await asyncio.wait((up, down, patience), return_when=asyncio.FIRST_COMPLETED)
+            if up.done() and up.result() is None:
+                await asyncio.wait((down, patience), return_when=asyncio.FIRST_COMPLETED)
+            ends = [task.result() for task in (up, down, patience) if task.done()]
+            return next(end for end in ends if end is not None)
         finally:
-            up.cancel()
-            down.cancel()
-            await asyncio.gather(up, down, return_exceptions=True)
+            for task in (up, down, patience):
+                task.cancel()
+            await asyncio.gather(up, down, patience, return_exceptions=True)
+
+    async def _patience(self) -> End:
+        """Until a side has not taken a message for ``idle``. One look now and then for all messages: a timer
+        for each costs more than the message does."""
+        if self._idle is None:
+            await asyncio.Event().wait()
+        idle = self._idle or 0.0
+        while True:
+            await asyncio.sleep(idle / LOOKS)
+            late = monotonic() - idle
+            if self._to_backend < late:
+                return BACKEND_STALLED
+            if self._to_caller < late:
+                return CALLER_STALLED
 
     async def _accept(self) -> None:
         response = self._backend.response
@@ -178,13 +202,12 @@ class _Relay:
             data: bytes = message["bytes"] if text is None else text.encode()
             if len(data) > MOST_MESSAGE_BYTES:
                 return TOO_LARGE
+            self._to_backend = monotonic()
             try:
-                async with asyncio.timeout(self._idle):
-                    await self._backend.send(data, text=text is not None)
-            except TimeoutError:
-                return BACKEND_STALLED
+                await self._backend.send(data, text=text is not None)
             except ConnectionClosed:
                 return None
+            self._to_backend = NEVER
 
     async def _down(self) -> End:
         """From the backend to the caller."""
@@ -194,13 +217,12 @@ class _Relay:
             except ConnectionClosed as closed:
                 return backend_left(closed)
             kind = "text" if isinstance(data, str) else "bytes"
+            self._to_caller = monotonic()
             try:
-                async with asyncio.timeout(self._idle):
-                    await self._send({"type": "websocket.send", kind: data})
-            except TimeoutError:
-                return CALLER_STALLED
+                await self._send({"type": "websocket.send", kind: data})
             except ClientGone:
                 return CALLER_LOST
+            self._to_caller = NEVER
 
     async def close(self, end: End | None) -> None:
         """Tell both sides of the end and drop what is left. ``None``: it came without one, so at once."""

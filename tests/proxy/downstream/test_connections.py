@@ -36,13 +36,14 @@ class App:
     asked: list[Scope] = field(default_factory=list)
     got: list[bytes] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    reading: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
         if scope["type"] == "websocket":
-            await self._flood(receive, send)
+            await self._websocket(scope["path"], receive, send)
             return
         self.asked.append(scope)
         path = scope["path"]
@@ -69,10 +70,15 @@ class App:
             raise CutShort("as asked")
         await respond(send, LARGE if path == "/large" else body or path.encode())
 
-    async def _flood(self, receive: Receive, send: Send) -> None:
+    async def _websocket(self, path: str, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "bytes": LARGE})
+        if path == "/flood":
+            await send({"type": "websocket.send", "bytes": LARGE})
+            return
+        await self.reading.wait()
+        while (message := await receive())["type"] != "websocket.disconnect":
+            self.got.append(message["bytes"])
 
     async def _body(self, receive: Receive) -> bytes:
         body = b""
@@ -365,6 +371,58 @@ def test_a_caller_that_takes_no_answer_is_let_go(sent: bytes) -> None:
         open_ones = served.server.server_state.connections
         eventually(lambda: open_ones or None, "the connection")
         eventually(lambda: not open_ones or None, "the end of the connection", 5)
+
+
+def frame(opcode: int, data: bytes) -> bytes:
+    """A whole frame of a caller with a mask of zeros, RFC 6455 section 5.2."""
+    return bytes((0x80 | opcode, 0x80 | len(data))) + bytes(4) + data
+
+
+@contextmanager
+def websocket(served: Served) -> Iterator[socket.socket]:
+    with served.caller() as caller:
+        caller.sendall(upgrade(b"/wait"))
+        assert read_response(caller).startswith(b"HTTP/1.1 101 ")
+        yield caller
+
+
+def test_pings_are_read_no_faster_than_their_answers_are(served: Served) -> None:
+    with websocket(served) as caller:
+        caller.settimeout(0.5)
+        pings, sent = frame(9, b"p" * 125) * 10_000, 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 2 * len(LARGE):
+                sent += caller.send(pings[sent % len(pings) :])
+        assert sent < 2 * len(LARGE), "what the system keeps, and no more"
+
+
+def test_few_messages_are_read_ahead_and_none_is_lost(served: Served) -> None:
+    before = len(served.app.got)
+    with websocket(served) as caller:
+        caller.setblocking(False)
+        frames = frame(2, b"") * 20_000
+        sent = caller.send(frames)
+        caller.setblocking(True)
+        (one,) = served.server.server_state.connections
+        eventually(lambda: one.queue.qsize() or None, "the first messages")  # type: ignore[union-attr]
+        time.sleep(0.2)
+        assert one.queue.qsize() < 3_000  # type: ignore[union-attr]
+        one.loop.call_soon_threadsafe(served.app.reading.set)
+        eventually(lambda: len(served.app.got) - before == sent // 6 or None, "all of them")
+        caller.sendall(frames[sent : sent + -sent % 6])
+        caller.sendall(frame(8, (1000).to_bytes(2, "big")))
+        assert caller.recv(100).startswith(b"\x88")
+
+
+def test_a_caller_that_asked_for_more_and_left_is_noticed(served: Served) -> None:
+    before = served.app.ended.count("http.disconnect")
+    with served.caller() as caller:
+        asked = len(served.app.asked)
+        caller.sendall(GET % b"wait")
+        eventually(lambda: len(served.app.asked) > asked or None, "the request")
+        caller.sendall(b"G")
+        time.sleep(0.1)
+    eventually(lambda: served.app.ended.count("http.disconnect") > before or None, "its end")
 
 
 def test_a_caller_that_takes_its_answer_slowly_gets_it_all() -> None:

@@ -104,7 +104,8 @@ class Http1(asyncio.Protocol):
         while data:
             if self._receiving is None and (self._current is not None or self.blocked is not None):
                 self._held += data
-                self.pause()
+                if len(self._held) > SLICE:  # a few bytes more are read, or nobody would notice an end
+                    self.pause()
                 return
             size = SLICE if self._receiving is None else len(data)
             piece, data = (data, b"") if len(data) <= size else (data[:size], data[size:])
@@ -347,7 +348,7 @@ class Http1(asyncio.Protocol):
             return
         seconds = self._limits.head_seconds if self._in_head else self._limits.idle_seconds
         self.deadline = self._loop.time() + seconds
-        if self._paused:
+        if self._paused or self._held:
             held, self._held = self._held, b""
             self.resume()
             self.data_received(held)

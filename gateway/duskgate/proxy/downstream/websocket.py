@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from duskgate.middleware.asgi import Scope
 from duskgate.proxy.deadlines import NEVER
 from duskgate.proxy.downstream.unsent import unsent
+from duskgate.proxy.upstream.websocket import MOST_UNSENT
 
 if TYPE_CHECKING:
     from duskgate.proxy.downstream.front import Connection, Front
@@ -30,12 +32,16 @@ def hand_over(
     front.handed_over(connection)
     protocol = Caller(front, scope)
     protocol.connection_made(transport)
+    transport.set_write_buffer_limits(MOST_UNSENT)
     front.joined(protocol)
     transport.set_protocol(protocol)
     protocol.data_received(_handshake(scope))
     if rest:
         protocol.data_received(rest)
 
+
+SLICE = 8 * 1024
+"""Bytes given to the library at once; the smallest messages in them take half a megabyte."""
 
 _SPOKEN = (b"host", b"upgrade", b"connection")
 
@@ -54,7 +60,8 @@ def _handshake(scope: Scope) -> bytes:
 class Caller(WebSocketsSansIOProtocol):
     """A caller's WebSocket, with the handshake's own headers and target in its scope.
 
-    Once it is being closed, a caller that takes nothing of what is left for a while is let go.
+    Once it is being closed, a caller that takes nothing of what is left for a while is let go. Nothing more
+    is read while messages wait for the application, or answers to pings for the caller.
     """
 
     def __init__(self, front: Front, handshake: Scope) -> None:
@@ -63,6 +70,7 @@ class Caller(WebSocketsSansIOProtocol):
         self._handshake = handshake
         self._unsent = 0
         self._deadline = NEVER
+        self._held = b""
         self.close_timeout = front.limits.linger_seconds
 
     @property
@@ -94,8 +102,46 @@ class Caller(WebSocketsSansIOProtocol):
         """Nothing may come before the handshake is answered (RFC 6455 section 4.1), nor could it be read."""
         if self.handshake_initiated and not self.handshake_complete:
             self.transport.abort()
-        else:
-            super().data_received(data)
+            return
+        self._held += data
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Hand what came to the library, in pieces: it makes messages of all that it is given at once."""
+        while self._held and not self.read_paused and not self.transport.is_closing():
+            piece, self._held = self._held[:SLICE], self._held[SLICE:]
+            super().data_received(piece)
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next message."""
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.loop.call_soon(self._go_on)  # after what others do: one caller may have sent thousands
+        return message
+
+    def _go_on(self) -> None:
+        self.read_paused = False
+        self._read_on()
+        self._resume()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a message, or the end: then what is held may be the answer to it."""
+        await super().send(message)
+        if self.close_sent:
+            self._read_on()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._resume()
+
+    def _resume(self) -> None:
+        if not self.read_paused and self.writable.is_set() and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def abort(self) -> None:
         """End it at once."""

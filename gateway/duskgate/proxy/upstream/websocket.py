@@ -29,6 +29,10 @@ from duskgate.proxy.upstream.tls import client_context
 MOST_MESSAGE_BYTES = 16 * 2**20
 """Larger messages, either way, end the WebSocket with 1009: each is held in memory as a whole."""
 
+MOST_UNSENT = 4 * 1024
+"""Bytes that may wait to be sent before a side is read no further. Messages of two bytes, each a write of its
+own, take a hundred times that."""
+
 CLOSE_SECONDS = 5.0
 """How long each side has to answer a closing handshake before its connection is dropped."""
 
@@ -114,7 +118,13 @@ class WebSocketTransport:
         def make() -> ClientConnection:
             # A queue of no message: one is in the relay's hands while one waits. No pings of our own: they
             # would go unanswered while a slow caller keeps us from reading; TCP notices hosts that vanish.
-            return ClientConnection(handshake, ping_interval=None, close_timeout=CLOSE_SECONDS, max_queue=0)
+            return ClientConnection(
+                handshake,
+                ping_interval=None,
+                close_timeout=CLOSE_SECONDS,
+                max_queue=0,
+                write_limit=MOST_UNSENT,
+            )
 
         try:
             async with asyncio.timeout(self.backend.timeouts.connect or None):
