@@ -30,6 +30,7 @@ REFUSED = [
     ("parent before a backslash", "/api/v1/..\\users", "dot segment"),
     ("encoded NUL", "/api/v1/users%00", "NUL"),
     ("NUL", b"/api/v1/users\x00", "NUL"),
+    ("endless, and not plain", "/api/v1" + "/%61" * 1000, "more than 1000 segments"),
     ("not absolute", "api/v1/users", "not an absolute path"),
     ("empty", "", "not an absolute path"),
     ("asterisk", "*", "not an absolute path"),

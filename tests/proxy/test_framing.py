@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from tests.proxy.conftest import Proxy
+from tests.proxy.test_responses import body_of
 
 CODED = b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: %b\r\n\r\n0\r\n\r\n"
 
@@ -79,3 +82,40 @@ def test_http_1_0_needs_no_host(proxy: Proxy) -> None:
     answer = proxy.send(b"GET @/v2/x HTTP/1.0\r\n\r\n")
     assert answer.split(b" ")[1] == b"200"
     assert b"via: 1.0 duskgate" in proxy.backend.seen[-1].lower()
+
+
+CONTENT = {
+    "by length": (b"Content-Length: 5\r\n\r\nhello", b"\r\n\r\nhello"),
+    "chunked": (b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"hello"),
+    "none": (b"\r\n", b"\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("content", "seen"), CONTENT.values(), ids=CONTENT)
+def test_another_protocol_is_not_spoken_and_the_content_stays_content(
+    proxy: Proxy, content: bytes, seen: bytes
+) -> None:
+    """RFC 9110 section 7.8: Upgrade may be ignored. Whoever took its content for the other protocol's bytes
+    would leave the backend to take the next request for the content."""
+    head = b"POST @/v2/x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    answer = proxy.send(head + content)
+    if proxy.server != "uvicorn" or seen == CONTENT["none"][1]:
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        assert seen in body_of(answer)
+    elif b"Content-Length" in content:  # it leaves the content out, so nothing may reach the backend as whole
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_behind_a_declined_upgrade_the_next_request_is_the_next(on_own: Proxy) -> None:
+    head = (
+        b"POST @/v2/one HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\nContent-Length: 5\r\n\r\n"
+    )
+    after = b"GET @/v2/two HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", on_own.port), timeout=5) as caller:
+        caller.sendall((head + b"hello" + after).replace(b"@", on_own.path(b"")))
+        got = b""
+        while more := caller.recv(65536):
+            got += more
+    assert got.count(b"HTTP/1.1 200 ") == 2
+    lines = [one.split(b"\r\n")[0].split(b" ")[:2] for one in on_own.backend.seen]
+    assert [(method, target[-4:]) for method, target in lines] == [(b"POST", b"/one"), (b"GET", b"/two")]

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 from websockets.typing import Subprotocol
 
-from tests.backends import RawBackend, raw_backend, replying
+from tests.backends import Conversation, RawBackend, raw_backend, replying
 from tests.proxy.sockets import (
     ACCEPT,
     Observed,
@@ -46,6 +46,7 @@ backends:
   ws: {{url: "http://127.0.0.1:{ws}", timeouts: {{connect: 1s, response: 700ms, idle: 700ms}}}}
   named: {{url: "http://127.0.0.1:{ws}/base", host_header: target}}
   raw: {{url: "http://127.0.0.1:{raw}", timeouts: {{connect: 1s, response: 700ms}}}}
+  patient: {{url: "http://127.0.0.1:{raw}"}}
   nobody: {{url: "http://127.0.0.1:{nobody}"}}
   either: {{targets: ["http://127.0.0.1:{nobody}", "http://127.0.0.1:{ws}"], retries: 1}}
   single: {{url: "http://127.0.0.1:{ws}", max_requests: 1}}
@@ -72,7 +73,7 @@ apis:
     v1: {{backend: nobody, rollout: {{to: v2, percent: 100, promote: true,
       override: {{header: X-Canary, token: a-token-that-is-long}}}}}}, v2: {{backend: ws}}}}}}
   raw: {{path: "/raw/{{version}}",
-    versions: {{v1: {{backend: raw, lifecycle: *told}}, v2: {{backend: raw}}}}}}
+    versions: {{v1: {{backend: raw, lifecycle: *told}}, v2: {{backend: raw}}, v3: {{backend: patient}}}}}}
   nobody: {{path: "/nobody/{{version}}",
     versions: {{v1: {{backend: nobody, lifecycle: *told}}, v2: {{backend: nobody}}}}}}
 """
@@ -631,6 +632,23 @@ def test_nothing_may_come_before_the_handshake_is_answered(gateways: dict[str, G
         caller.sendall(upgrade(b"/ws/v2/x") + b"\x81\x82\x00\x00\x00\x00hi")
         with contextlib.suppress(ConnectionResetError):
             assert caller.recv(1) == b""
+
+
+def test_a_caller_that_leaves_during_the_handshake_leaves_the_backend_too(
+    gateways: dict[str, Gateway],
+) -> None:
+    gateway, reached, left = gateways["own"], Event(), Event()
+
+    def script(conversation: Conversation) -> None:
+        reached.set()
+        if conversation.receive() == b"":
+            left.set()
+
+    gateway.raw.scripts[b"/leave"] = script
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as caller:
+        caller.sendall(upgrade(b"/raw/v3/leave"))
+        assert reached.wait(5)
+    assert left.wait(5)
 
 
 def test_metrics_know_a_websocket_by_its_101(gateways: dict[str, Gateway]) -> None:

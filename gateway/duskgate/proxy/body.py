@@ -70,6 +70,8 @@ class RequestBody:
         if self._limit is not None and self._size > self._limit:
             raise BodyTooLarge
         self.ended = not message.get("more_body", False)
+        if self.ended and self.declared is not None and self._size != self.declared:
+            raise ClientGone  # a backend would take the next request for what is missing
         return chunk
 
 

@@ -7,7 +7,7 @@ messages pass whole, however they were cut into frames.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from time import monotonic, perf_counter
@@ -85,7 +85,7 @@ class WebSockets:
         started = perf_counter()
         async with AsyncExitStack() as held:
             try:
-                connection = await held.enter_async_context(opening)
+                connection = await _unless_gone(held.enter_async_context(opening), receive)
             except Refused as refused:
                 await answer(scope, send, refused.status, refused.headers, refused.body)
                 return
@@ -115,6 +115,24 @@ class WebSockets:
                 return await relay.run()
         except StreamEnded:
             return SUNSET
+
+
+async def _unless_gone(
+    opening: Coroutine[None, None, ClientConnection], receive: Receive
+) -> ClientConnection:
+    """What ``opening`` gives. Raises ClientGone, and gives it up, if the caller leaves meanwhile."""
+    opened, left = asyncio.create_task(opening), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((opened, left), return_when=asyncio.FIRST_COMPLETED)
+        if not left.done():
+            return opened.result()
+        if opened.done() and opened.exception() is None:
+            opened.result().transport.abort()
+        raise ClientGone
+    finally:
+        opened.cancel()
+        left.cancel()
+        await asyncio.gather(opened, left, return_exceptions=True)
 
 
 def noticing(call: Call) -> Call:

@@ -18,6 +18,9 @@ _HARMLESS = bytes(set(_PRINTABLE) - set(b"%;\\"))
 _SEPARATORS = re.compile(rb"[/\\]")
 _DOTS = frozenset((b".", b".."))
 
+MOST_SEGMENTS = 1000
+"""Of a path that can be read in several ways: each costs some microseconds."""
+
 
 class BadPath(ValueError):
     """The path cannot be read safely; the message says why, in words for the caller."""
@@ -56,7 +59,10 @@ def _read_unusual(raw: bytes) -> tuple[Segments, tuple[Segments, ...], bool]:
     kept: list[bytes] = []
     split_first: list[bytes] = []
     bared_first: list[bytes] = []
-    for part in raw.split(b"/"):
+    parts = [part for part in raw.split(b"/") if part]
+    if len(parts) > MOST_SEGMENTS:
+        raise BadPath(f"the path has more than {MOST_SEGMENTS} segments, some of them not plainly written")
+    for part in parts:
         plain = unquote_to_bytes(part)
         if b"\x00" in plain:
             raise BadPath("the path holds an encoded NUL")
@@ -86,6 +92,6 @@ def offset_after(raw: bytes, count: int) -> int:
         position = raw.find(b"/", start)
         if position < 0:
             return len(raw)
-        if _bare(unquote_to_bytes(raw[start:position])):
+        if position > start and _bare(unquote_to_bytes(raw[start:position])):
             count -= 1
     return position

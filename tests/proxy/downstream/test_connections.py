@@ -39,16 +39,17 @@ class App:
     reading: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
-        if scope["type"] == "websocket":
-            await self._websocket(scope["path"], receive, send)
+        if scope["type"] != "http":
+            other = self._websocket if scope["type"] == "websocket" else self._lifespan
+            await other(scope, receive, send)
             return
         self.asked.append(scope)
         path = scope["path"]
         if path.startswith("/early"):
             await respond(send, b"early")
+            return
+        if path == "/endless":
+            await self._endless(send)
             return
         if path.startswith("/wait"):
             while (message := await receive())["type"] != "http.disconnect":
@@ -70,10 +71,19 @@ class App:
             raise CutShort("as asked")
         await respond(send, LARGE if path == "/large" else body or path.encode())
 
-    async def _websocket(self, path: str, receive: Receive, send: Send) -> None:
+    async def _endless(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                await asyncio.sleep(0)
+        finally:
+            self.ended.append("endless")
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        if path == "/flood":
+        if scope["path"] == "/flood":
             await send({"type": "websocket.send", "bytes": LARGE})
             return
         await self.reading.wait()
@@ -93,7 +103,7 @@ class App:
                 self.got.append(body)
                 return body
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -317,10 +327,10 @@ def test_a_caller_that_leaves_is_noticed(served: Served) -> None:
 # bounds in time
 
 
-def refused(caller: socket.socket) -> bool | None:
+def refused(caller: socket.socket, more: bytes = b"x") -> bool | None:
     """Whether nobody takes what is sent any more."""
     try:
-        caller.sendall(b"x")
+        caller.sendall(more)
     except OSError:
         return True
     return None
@@ -481,6 +491,62 @@ def test_what_is_under_way_is_answered_before_the_end() -> None:
         assert answer.endswith(b"/slow")
         assert busy.recv(1) == b""
         assert idle.recv(1) == b""
+
+
+ENDLESS = {
+    "a trailer": b"0\r\nX: ",
+    "trailers": b"0\r\n" + b"X: y\r\n" * 10,
+    "a chunk's extension": b"1;x=",
+}
+
+
+@pytest.mark.parametrize("begun", ENDLESS.values(), ids=ENDLESS)
+def test_what_is_no_content_and_never_ends_is_cut_off(brief: Served, begun: bytes) -> None:
+    more = b"X: y\r\n" * 10_000 if begun.endswith(b"\n") else b"y" * 65536
+    with brief.caller() as caller:
+        caller.sendall(b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + begun)
+        eventually(lambda: refused(caller, more), "the end of the connection", 5)
+
+
+def test_pipelined_requests_with_content_are_answered_in_order(served: Served) -> None:
+    posts = b"".join(
+        b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+        for content in (b"%05d" % number * 40 for number in range(2_000))
+    )
+    with served.caller() as caller:
+        threading.Thread(target=caller.sendall, args=(posts,), daemon=True).start()
+        got = b""
+        while got.count(b"HTTP/1.1 200 ") < 2_000 or not got.endswith(b"01999"):
+            got += caller.recv(2**20)
+    order = [part[-5:] for part in got.split(b"HTTP/1.1 200 ")[1:]]
+    assert order == [b"%05d" % number for number in range(2_000)]
+
+
+def test_a_caller_of_whom_nothing_is_read_is_noticed_when_it_leaves(served: Served) -> None:
+    before, asked = served.app.ended.count("http.disconnect"), len(served.app.asked)
+    with served.caller() as caller:
+        caller.sendall(GET % b"wait" + GET % (b"y" * 60_000))
+        eventually(lambda: len(served.app.asked) > asked or None, "the request")
+        time.sleep(0.1)
+    eventually(lambda: served.app.ended.count("http.disconnect") > before or None, "its end", 5)
+
+
+def test_an_answer_that_nobody_gets_any_more_ends(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    with served.caller() as caller:
+        caller.sendall(GET % b"endless")
+        assert caller.recv(100).startswith(b"HTTP/1.1 200 ")
+    eventually(lambda: "endless" in served.app.ended or None, "the end of the answer", 5)
+    assert caplog.messages == []
+
+
+def test_text_that_is_none_ends_a_websocket_without_a_word_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RFC 6455 section 8.1."""
+    with websocket(served) as caller:
+        caller.sendall(frame(1, b"\xff\xfe"))
+        assert caller.recv(100)[:4] == b"\x88\x02" + (1007).to_bytes(2, "big")
+    assert [line for line in caplog.messages if "UTF-8" in line or "Exception" in line] == []
 
 
 HEADS = {"a request": (GET % b"x", b"HTTP/1.1 200 "), "a WebSocket": (upgrade(b"/flood"), b"HTTP/1.1 503 ")}

@@ -20,10 +20,14 @@ from duskgate.proxy.downstream.front import Front
 from duskgate.proxy.downstream.incoming import Incoming
 from duskgate.proxy.downstream.limits import SLICE
 from duskgate.proxy.downstream.target import METHODS, read_target, with_known_method
-from duskgate.proxy.downstream.unsent import unsent
+from duskgate.proxy.downstream.unsent import hung_up, unsent
 from duskgate.proxy.downstream.websocket import hand_over, is_handshake
 
 _SERVED = frozenset(("1.1", "1.0"))
+_FRAMING = (b"content-length", b"transfer-encoding")
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether a caller hung up of whom nothing is read: no event would tell."""
 
 
 class Refused(Exception):
@@ -45,7 +49,7 @@ class Http1(asyncio.Protocol):
         self._limits = front.limits
         self._loop = front.loop
         self._transport: Any = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._base: Scope = {}
         self.blocked: asyncio.Future[None] | None = None
         self.deadline = NEVER
@@ -63,6 +67,11 @@ class Http1(asyncio.Protocol):
         self._headers: list[Header] = []
         self._head_bytes = 0
         self._handshake: Scope | None = None
+        # another protocol was asked for that is not spoken: see _decline
+        self._declined = False
+        self._replaying = False
+        # bytes that came since the last content of the request that is being received
+        self._barren = 0
         # nothing that still comes is looked at; no request is taken after those under way
         self._deaf = False
         self._closing = False
@@ -83,6 +92,13 @@ class Http1(asyncio.Protocol):
         if self._current is not None:
             self._current.break_off(gone=True)
         self._waiting.clear()  # nobody is there to be answered
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop what is large, and the parser, which refers back: a cycle would wait for the collector."""
+        self._parser = self._receiving = self._handshake = None
+        self._held = self._target = b""
+        self._headers = []
 
     def eof_received(self) -> None:
         """Half a connection is none: nobody could tell a caller that waits from one that left."""
@@ -99,47 +115,50 @@ class Http1(asyncio.Protocol):
             self._next()
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
-            return
-        while data:
-            if self._receiving is None and (self._current is not None or self.blocked is not None):
+        while data and not self._deaf:
+            if self._receiving is not self._current or (self._current is None and self.blocked is not None):
                 self._held += data
                 if len(self._held) > SLICE:  # a few bytes more are read, or nobody would notice an end
                     self.pause()
                 return
-            size = SLICE if self._receiving is None else len(data)
+            size = SLICE
+            if self._receiving is not None and len(data) > size:
+                size = max(size, self._receiving.left)
             piece, data = (data, b"") if len(data) <= size else (data[:size], data[size:])
-            if not self._parse(piece, data):
-                return
+            data = self._parse(piece, data)
 
-    def _parse(self, data: bytes, behind: bytes) -> bool:
-        """Feed the parser; whether it goes on. ``behind`` is what follows."""
+    def _parse(self, data: bytes, behind: bytes) -> bytes:
+        """Feed the parser. ``behind`` is what follows; what is to be parsed next is returned."""
         if not self._in_head and self._receiving is None:
             data, self._method = with_known_method(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :] + behind)
-            return False
+            return self._upgraded(data[upgrade.args[0] :] + behind)
         except httptools.HttpParserError as error:
-            self._broken(error)
-            return False
+            self._broken(error.__context__)
+            return b""
         if self._in_head:
-            return self._within_bounds(len(data))
-        return True
+            self._bound_head(len(data))
+        elif self._receiving is not None:
+            self._barren += len(data)
+            if self._barren > self._limits.head + len(data):  # chunks' extensions, or trailers without end
+                self._broken(None)
+        return behind
 
-    def _within_bounds(self, more: int) -> bool:
-        """Whether an unfinished head may go on."""
+    def _bound_head(self, more: int) -> None:
+        """Refuse an unfinished head that is too large already."""
         self._head_bytes += more
         if len(self._target) > self._limits.target:
             self._refuse(414)
-        elif self._head_bytes > self._limits.head:
+        elif self._head_bytes > self._limits.head or len(self._headers) > self._limits.headers:
             self._refuse(431)
-        return not self._deaf
 
     # what llhttp calls
 
     def on_message_begin(self) -> None:
+        if self._replaying:
+            return
         self._in_head = True
         self._target = b""
         self._headers = []
@@ -160,6 +179,8 @@ class Http1(asyncio.Protocol):
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        if self._replaying:
+            return
         self._in_head = False
         headers, limits, parser = self._headers, self._limits, self._parser
         if len(headers) > limits.headers:
@@ -191,11 +212,14 @@ class Http1(asyncio.Protocol):
         if upgrade and is_handshake(scope):
             self._handshake = scope
             return
-        keep_alive = parser.should_keep_alive() and not upgrade and not self._closing
+        tunnel = scope["method"] == "CONNECT"
+        self._declined = upgrade and not tunnel
+        keep_alive = parser.should_keep_alive() and not tunnel and not self._closing
         self._take(Incoming(self, self._loop, scope, self._front.date, limits.unread, keep_alive=keep_alive))
 
     def _take(self, incoming: Incoming) -> None:
         self._receiving = incoming
+        self._barren = 0
         if self._current is None:
             self._start(incoming)
         else:
@@ -203,22 +227,24 @@ class Http1(asyncio.Protocol):
 
     def _start(self, incoming: Incoming) -> None:
         self._current = incoming
-        self.deadline = NEVER
+        self.deadline = NEVER if not self._paused else self._loop.time() + LOOK_SECONDS
         incoming.task = self._loop.create_task(incoming.run(self._front.app))
 
     def on_body(self, body: bytes) -> None:
         if self._receiving is not None:
+            self._barren = 0
             self._receiving.feed(body)
 
     def on_message_complete(self) -> None:
+        if self._declined:
+            return  # to the parser another protocol begins here; see _decline
         receiving, self._receiving = self._receiving, None
         if receiving is not None:
             receiving.end()
 
     # what goes wrong, and what ends
 
-    def _broken(self, error: httptools.HttpParserError) -> None:
-        cause = error.__context__
+    def _broken(self, cause: BaseException | None) -> None:
         if self._receiving is not None:
             self._receiving.break_off(gone=False)  # the application answers
             self._receiving = None
@@ -263,7 +289,10 @@ class Http1(asyncio.Protocol):
         self._unsent = unsent(self._transport)
         self.deadline = self._loop.time() + self._limits.linger_seconds
 
-    def _upgraded(self, rest: bytes) -> None:
+    def _upgraded(self, rest: bytes) -> bytes:
+        if self._declined:
+            self._decline()
+            return rest
         handshake, self._handshake = self._handshake, None
         if handshake is None or self._current is not None:
             self._hear_no_more()
@@ -271,15 +300,46 @@ class Http1(asyncio.Protocol):
             self._refuse(503)
         else:
             hand_over(self._front, self, self._transport, handshake, rest)
+            self._let_go()
+        return b""
+
+    def _decline(self) -> None:
+        """Go on with HTTP/1.1 where another protocol was asked for, RFC 9110 section 7.8.
+
+        The parser takes no content of such a request for content. Another one does, which is shown a head
+        of the same framing.
+        """
+        self._declined = False
+        if self._receiving is None:
+            return
+        lines = [b"POST / HTTP/1.1"]
+        lines += [b"%b: %b" % header for header in self._receiving.scope["headers"] if header[0] in _FRAMING]
+        if not self._receiving.keep_alive:
+            lines.append(b"connection: close")
+        self._parser = httptools.HttpRequestParser(self)
+        self._replaying = True
+        self._parser.feed_data(b"\r\n".join([*lines, b"\r\n"]))
+        self._replaying = False
 
     def timed_out(self) -> None:
         """The head did not come in time, or nothing came, or nothing of the answer was taken."""
-        if self._deaf or self.blocked is not None:
+        if self._current is not None and not self._transport.is_closing():
+            self._look()
+        elif self._deaf or self.blocked is not None:
             self._not_taken()
         elif self._in_head:
             self._refuse(408)
         else:
             self._close()
+
+    def _look(self) -> None:
+        """Notice a caller who hangs up while nothing is read."""
+        if not self._paused:
+            self.deadline = NEVER
+        elif hung_up(self._transport):
+            self._close()
+        else:
+            self.deadline = self._loop.time() + LOOK_SECONDS
 
     def _not_taken(self) -> None:
         if unsent(self._transport) < self._unsent:
@@ -312,6 +372,8 @@ class Http1(asyncio.Protocol):
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
+            if self._current is not None:
+                self.deadline = self._loop.time() + LOOK_SECONDS
 
     def resume(self) -> None:
         """Read on, unless later requests wait."""
@@ -324,6 +386,7 @@ class Http1(asyncio.Protocol):
         self._current = None
         if self._transport.is_closing():
             return
+        incoming.drop()
         if not incoming.complete:
             self._cut_short(incoming)
         elif not incoming.ended:
@@ -345,9 +408,11 @@ class Http1(asyncio.Protocol):
     def _next(self) -> None:
         if self._waiting:
             self._start(self._waiting.popleft())
-            return
-        seconds = self._limits.head_seconds if self._in_head else self._limits.idle_seconds
-        self.deadline = self._loop.time() + seconds
+            if self._receiving is not self._current:
+                return
+        else:
+            seconds = self._limits.head_seconds if self._in_head else self._limits.idle_seconds
+            self.deadline = self._loop.time() + seconds
         if self._paused or self._held:
             held, self._held = self._held, b""
             self.resume()

@@ -9,12 +9,16 @@ from typing import Protocol
 
 from duskgate.middleware.asgi import ASGIApp, Message, Scope
 from duskgate.middleware.errors import CutShort
+from duskgate.proxy.body import ClientGone
 from duskgate.proxy.downstream.framing import DateLine, Framing, chunk, response_head
 
 logger = logging.getLogger("duskgate")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _DISCONNECT: Message = {"type": "http.disconnect"}
+
+SMALL = 4096
+"""Pieces of content are joined up to so many bytes: each one costs more than what is in it."""
 
 
 class Line(Protocol):
@@ -49,6 +53,7 @@ class Incoming:
     _asked = False
     _chunks: deque[bytes] | None = None
     _size = 0
+    _came = 0
     _paused = False
     _told = False
     _waiter: asyncio.Future[None] | None = None
@@ -78,7 +83,7 @@ class Incoming:
         """Have the application answer."""
         try:
             await app(self.scope, self.receive, self.send)
-        except CutShort:
+        except (CutShort, ClientGone):
             pass
         except Exception:
             logger.exception("the application failed")
@@ -87,13 +92,31 @@ class Incoming:
 
     # what the connection calls
 
+    @property
+    def left(self) -> int:
+        """Bytes of content that still have to come, as far as the head tells."""
+        lengths = [value for name, value in self.scope["headers"] if name == b"content-length"]
+        return int(lengths[0]) - self._came if lengths else 0
+
+    def drop(self) -> None:
+        """The request is answered: what nobody read of it holds the connection no longer."""
+        self._chunks = None
+        if self._paused:
+            self._paused = False
+            self._line.resume()
+
     def feed(self, content: bytes) -> None:
         """Content came."""
+        self._came += len(content)
         if self.complete:
             return
-        if self._chunks is None:
-            self._chunks = deque()
-        self._chunks.append(content)
+        chunks = self._chunks
+        if chunks is None:
+            chunks = self._chunks = deque()
+        if chunks and len(chunks[-1]) + len(content) <= SMALL:
+            chunks[-1] += content
+        else:
+            chunks.append(content)
         self._size += len(content)
         if self._size > self._unread and not self._paused:
             self._paused = True
@@ -124,7 +147,7 @@ class Incoming:
         """The next piece of content, or that the caller is gone."""
         if not self._asked:
             self._asked = True
-            if not self.begun and _expects_continue(self.scope):
+            if not self.begun and not self.gone and _expects_continue(self.scope):
                 self._line.write(_CONTINUE)
         while True:
             if self._chunks:
@@ -153,7 +176,10 @@ class Incoming:
             self._waiter = None
 
     async def send(self, message: Message) -> None:
-        """Take a part of the answer; waits while the caller takes nothing. What nobody gets is dropped."""
+        """Take a part of the answer; waits while the caller takes nothing. What nobody gets is dropped.
+
+        Raises ClientGone where nobody would get any more of it either.
+        """
         kind = message["type"]
         if kind == "http.response.start":
             if self.begun:
@@ -179,6 +205,8 @@ class Incoming:
             blocked = self._line.blocked
             if blocked is not None and not last:
                 await blocked
+        elif not last:
+            raise ClientGone
 
     def _begin(self) -> None:
         """Send the head alone: no content came with it."""

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 
 from duskgate.middleware.asgi import Scope
 from duskgate.proxy.deadlines import NEVER
+from duskgate.proxy.downstream.incoming import SMALL
+from duskgate.proxy.downstream.limits import SLICE
 from duskgate.proxy.downstream.unsent import unsent
 from duskgate.proxy.upstream.websocket import MOST_UNSENT
 
@@ -35,26 +39,27 @@ def hand_over(
     transport.set_write_buffer_limits(MOST_UNSENT)
     front.joined(protocol)
     transport.set_protocol(protocol)
-    protocol.data_received(_handshake(scope))
+    protocol.open(_handshake(scope))
     if rest:
         protocol.data_received(rest)
 
 
-SLICE = 8 * 1024
-"""Bytes given to the library at once; the smallest messages in them take half a megabyte."""
-
-_SPOKEN = (b"host", b"upgrade", b"connection")
+_SPOKEN = frozenset(
+    (
+        b"host",
+        b"upgrade",
+        b"connection",
+        b"sec-websocket-key",
+        b"sec-websocket-version",
+        b"sec-websocket-protocol",
+    )
+)
 
 
 def _handshake(scope: Scope) -> bytes:
     """The handshake as the library is to see it: what it does not need could be more than it takes."""
-    lines = [b"GET %b HTTP/1.1" % (scope["raw_path"] + b"?" + scope["query_string"]).rstrip(b"?")]
-    lines += [
-        name + b": " + value
-        for name, value in scope["headers"]
-        if name in _SPOKEN or name.startswith(b"sec-websocket-")
-    ]
-    return b"\r\n".join([*lines, b"\r\n"])
+    lines = [b"%b: %b" % header for header in scope["headers"] if header[0] in _SPOKEN]
+    return b"\r\n".join([b"GET / HTTP/1.1", *lines, b"\r\n"])
 
 
 class Caller(WebSocketsSansIOProtocol):
@@ -68,6 +73,7 @@ class Caller(WebSocketsSansIOProtocol):
         super().__init__(front.config, front.state, {}, front.loop)
         self._front = front
         self._handshake = handshake
+        self._held = b""
         self._unsent = 0
         self._deadline = NEVER
         self._held = b""
@@ -91,6 +97,14 @@ class Caller(WebSocketsSansIOProtocol):
         else:
             self.transport.abort()
 
+    def open(self, handshake: bytes) -> None:
+        """Take the handshake, whole."""
+        super().data_received(handshake)
+        if not self.handshake_initiated:  # more than the library takes; it has an answer ready
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
@@ -100,35 +114,31 @@ class Caller(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Nothing may come before the handshake is answered (RFC 6455 section 4.1), nor could it be read."""
-        if self.handshake_initiated and not self.handshake_complete:
+        if not self.handshake_complete:
             self.transport.abort()
             return
         self._held += data
-        self._read_on()
-
-    def _read_on(self) -> None:
-        """Hand what came to the library, in pieces: it makes messages of all that it is given at once."""
-        while self._held and not self.read_paused and not self.transport.is_closing():
-            piece, self._held = self._held[:SLICE], self._held[SLICE:]
-            super().data_received(piece)
-
-    async def receive(self) -> ASGIReceiveEvent:
-        """The next message."""
-        message = await self.queue.get()
-        if self.read_paused and self.queue.empty():
-            self.loop.call_soon(self._go_on)  # after what others do: one caller may have sent thousands
-        return message
+        self._go_on()
 
     def _go_on(self) -> None:
-        self.read_paused = False
-        self._read_on()
-        self._resume()
+        """Look at what was read, in slices, until a message is there or the caller takes nothing more.
 
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send a message, or the end: then what is held may be the answer to it."""
-        await super().send(message)
-        if self.close_sent:
-            self._read_on()
+        All that is in a slice is kept until its turn comes, and each ping is answered.
+        """
+        (held, self._held), at = (self._held, b""), 0
+        while at < len(held) and self._may_go_on():
+            super().data_received(held[at : at + SLICE])
+            at += SLICE
+        if self.transport.is_closing():
+            return
+        self._held = held[at:]
+        if self._held or not self._may_go_on():
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def _may_go_on(self) -> bool:
+        return not self.read_paused and self.writable.is_set() and not self.transport.is_closing()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -137,16 +147,60 @@ class Caller(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._resume()
+        self._go_on()
 
-    def _resume(self) -> None:
-        if not self.read_paused and self.writable.is_set() and not self.transport.is_closing():
-            self.transport.resume_reading()
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next message."""
+        message = await super().receive()
+        more = self._held or not self.writable.is_set()
+        if more and not self.read_paused and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_soon(self._go_on)  # in another turn, so that others have theirs
+        return message
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a message, the end, or a part of a refusal."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # or the library says that nobody answered it
+        elif message["type"] == "websocket.close":
+            self._go_on()
+
+    def handle_cont(self, event: Frame) -> None:
+        frames = self.frames
+        if frames and len(frames[-1]) + len(event.data) <= SMALL:
+            frames[-1] = bytes(frames[-1]) + bytes(event.data)
+            if event.fin:
+                self.send_receive_event_to_app()
+        else:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(self.frames):
+            self.frames = []
+            if self.conn.state is State.OPEN:
+                self.conn.send_close(1007)
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
+    def shutdown(self) -> None:
+        if not self.transport.is_closing():  # otherwise it has its end already, and its deadline
+            super().shutdown()
 
     def abort(self) -> None:
         """End it at once."""
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._held = b""
         super().connection_lost(exc)
         self._front.left(self)
+
+
+def _is_utf8(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
