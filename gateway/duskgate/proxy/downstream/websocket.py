@@ -76,7 +76,6 @@ class Caller(WebSocketsSansIOProtocol):
         self._held = b""
         self._unsent = 0
         self._deadline = NEVER
-        self._held = b""
         self.close_timeout = front.limits.linger_seconds
 
     @property
@@ -167,6 +166,7 @@ class Caller(WebSocketsSansIOProtocol):
             self._go_on()
 
     def handle_cont(self, event: Frame) -> None:
+        """Join small pieces of a message: each one costs more than what is in it."""
         frames = self.frames
         if frames and len(frames[-1]) + len(event.data) <= SMALL:
             frames[-1] = bytes(frames[-1]) + bytes(event.data)
@@ -176,6 +176,7 @@ class Caller(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
+        """Take a whole message. A text that is none ends the WebSocket, RFC 6455 section 8.1."""
         if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(self.frames):
             self.frames = []
             if self.conn.state is State.OPEN:
